@@ -1,0 +1,34 @@
+"""Errors a user can act on: each message says what was expected, what came, and what to do.
+
+Every class is also the builtin a Python caller would expect, so ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+
+class MitostainError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ImageError(MitostainError, ValueError):
+    """The image itself cannot be used: its shape, axes, data type or content."""
+
+
+class FileError(MitostainError, OSError):
+    """A file or folder cannot be read or written."""
+
+
+class SettingsError(MitostainError, ValueError):
+    """A setting is outside what the method allows."""
+
+
+class ModelError(MitostainError, ValueError):
+    """A model is unknown, damaged, or of a kind that is not supported."""
+
+
+class DeviceError(MitostainError, RuntimeError):
+    """The requested device is not there or ran out of memory."""
+
+
+class TrainingError(MitostainError, RuntimeError):
+    """A training run cannot start or go on."""
