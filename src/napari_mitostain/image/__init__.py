@@ -1,0 +1,16 @@
+"""Planes and stacks, their scaling, and the files they come from and go to."""
+
+from napari_mitostain.image.destination import require_apart
+from napari_mitostain.image.plane import PlaneIndex, Stack, guess_axes, load_array
+from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
+
+__all__ = [
+    "IntensityRange",
+    "PlaneIndex",
+    "Stack",
+    "fill_non_finite",
+    "guess_axes",
+    "load_array",
+    "require_apart",
+    "scale_brightfield",
+]

@@ -1,0 +1,55 @@
+"""Files and folders that appear under their name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from napari_mitostain.image.files.failures import writing
+
+
+def partial_name(path: Path) -> Path:
+    """Return the hidden name, in the same folder and with the same suffix, that `path` has while it is written."""
+    return path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Give what is complete its name; a file or folder of that name survives until then."""
+    if not path.is_dir():
+        partial.replace(path)
+        return
+    former = path.with_name(f".{path.stem}.former-{os.getpid()}{path.suffix}")
+    path.rename(former)  # a folder that is not empty cannot be replaced in one step
+    try:
+        partial.rename(path)
+    except BaseException:
+        former.rename(path)
+        raise
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def discard(partial: Path) -> None:
+    """Remove what will not be completed."""
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write a small file that appears under its name only when it is complete.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written; what was there before stays.
+    """
+    partial = partial_name(path)
+    with writing(path):
+        try:
+            partial.write_bytes(content)
+            publish(partial, path)
+        except BaseException:
+            discard(partial)
+            raise

@@ -1,0 +1,99 @@
+"""Read OME-Zarr 0.4 and 0.5, and plain zarr arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.axes import known_axes
+from napari_mitostain.image.files.failures import reading
+from napari_mitostain.image.files.formats import ZARR_MARKERS, is_zarr
+from napari_mitostain.image.files.lazy import FileArray
+from napari_mitostain.image.files.units import physical_scale
+from napari_mitostain.image.plane import AXES, Stack, guess_axes
+
+_LETTER_OF_TYPE = {"time": "T", "channel": "C"}
+_USUAL_UNIT = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
+
+
+def read_zarr(path: Path) -> Stack:
+    """Open an OME-Zarr image at full resolution, or a zarr array.
+
+    A scale without a unit counts as micrometres and seconds, which nearly all microscopy files mean, unless it is
+    exactly 1, which says nothing. A chunk that is absent reads as the fill value, as zarr defines.
+
+    Raises
+    ------
+    FileError
+        If the folder is no zarr, or is damaged.
+    ImageError
+        If it is no stack of grayscale planes.
+    """
+    with reading(path):
+        if not is_zarr(path):
+            raise FileError(f"Expected a zarr folder with {' or '.join(ZARR_MARKERS)}, got {path}; copy it again.")
+        node = zarr.open(path, mode="r")
+        return _read_array(path, node) if isinstance(node, zarr.Array) else _read_image(path, node)
+
+
+def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    letters = _letters([{"name": name or ""} for name in names]) if isinstance(names, Sequence) else ""
+    named = len(set(letters)) == array.ndim and set(letters) <= set(AXES)
+    return Stack(FileArray(path, array), letters if named else guess_axes(array.ndim), name=path.name)
+
+
+def _read_image(path: Path, group: zarr.Group) -> Stack:
+    group, attributes = _first_image(path, group)
+    multiscale = attributes["multiscales"][0]
+    level = multiscale["datasets"][0]
+    array = group[level["path"]]
+    if not isinstance(array, zarr.Array):
+        raise FileError(f"Expected an array {level['path']!r} in {path}, got a group; check the file or copy it again.")
+    named = [{"name": axis} if isinstance(axis, str) else axis for axis in multiscale.get("axes", AXES.lower())]
+    axes, dropped = known_axes(_letters(named), array.shape)
+    steps = np.prod([_steps(holder, array.ndim) for holder in (level, multiscale)], axis=0)
+    spacings = {
+        letter: _spacing(letter, axis, step) for letter, axis, step in zip(_letters(named), named, steps, strict=True)
+    }
+    scale = {axis: value for axis, value in physical_scale(spacings).items() if axis in axes}
+    return Stack(FileArray(path, array, dropped), axes, scale, path.name, _channels(attributes))
+
+
+def _first_image(path: Path, group: zarr.Group) -> tuple[zarr.Group, Mapping[str, Any]]:
+    """Find the image in a group, or the first of the images that Bio-Formats numbers in it."""
+    for name in ("", "0"):
+        inner = group.get(name) if name else group
+        if isinstance(inner, zarr.Group):
+            attributes: Any = inner.attrs.get("ome", inner.attrs)
+            if "multiscales" in attributes:
+                return inner, attributes
+    raise FileError(
+        f"Expected an OME-Zarr image in {path}, got a group without one; choose an image or array inside it."
+    )
+
+
+def _letters(axes: Sequence[Mapping[str, Any]]) -> str:
+    """Name each axis by one letter, Q if its name is none of ours."""
+    letters = (_LETTER_OF_TYPE.get(axis.get("type", ""), str(axis["name"]).upper()) for axis in axes)
+    return "".join(letter if len(letter) == 1 and letter in AXES else "Q" for letter in letters)
+
+
+def _steps(holder: Mapping[str, Any], ndim: int) -> list[float]:
+    transformations = holder.get("coordinateTransformations", [])
+    return next((each["scale"] for each in transformations if each.get("type") == "scale"), [1.0] * ndim)
+
+
+def _spacing(letter: str, axis: Mapping[str, Any], step: float) -> tuple[float | None, str | None]:
+    unit = axis.get("unit")
+    return (step, unit) if unit else (None if step == 1 else step, _USUAL_UNIT.get(letter))
+
+
+def _channels(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    labels = [channel.get("label") for channel in attributes.get("omero", {}).get("channels", [])]
+    return tuple(labels) if all(labels) else ()

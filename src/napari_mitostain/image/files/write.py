@@ -1,0 +1,60 @@
+"""Open a writer for an image of any format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.files.formats import Format, file_format
+from napari_mitostain.image.files.write_png import PngWriter
+from napari_mitostain.image.files.write_tiff import OmeTiffWriter
+from napari_mitostain.image.files.write_zarr import ZarrWriter
+from napari_mitostain.image.files.writer import Provenance, StackWriter
+from napari_mitostain.image.plane import Stack
+
+_WRITERS: dict[Format, type[StackWriter]] = {"tiff": OmeTiffWriter, "zarr": ZarrWriter, "png": PngWriter}
+
+
+def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite: bool = False) -> StackWriter:
+    """Prepare to write the stain of a stack: the same axes and scale, one channel.
+
+    The axes keep the stack's order as far as the format allows: OME-TIFF ends with Y, X (so "XYZ" becomes "ZYX" and
+    "CYXT" becomes "CTYX"), OME-Zarr is ordered T, C, Z, Y, X. Planes are handed over as (Y, X) in any case. TIFF
+    readers, ours included, leave out axes of length 1.
+
+    Parameters
+    ----------
+    path : Path or str
+        ``.tif``, ``.tiff`` (OME-TIFF, float32), ``.zarr`` (OME-Zarr 0.5, float32) or ``.png`` (16 bit, one plane);
+        its folder is made if need be.
+    like : Stack
+    provenance : Provenance
+    overwrite : bool
+        Replace an existing image once the new one is complete.
+
+    Returns
+    -------
+    StackWriter
+        A context manager; the file appears when it is left without an exception.
+
+    Raises
+    ------
+    FileError
+        If the name is taken or of no known format, the folder cannot be written, or the disk has too little room.
+    ImageError
+        If the format cannot hold the stack.
+    """
+    path = Path(path)
+    writer = _WRITERS[file_format(path)]
+    with writing(path):
+        path = path.resolve()  # a link stays a link: what it points to is replaced
+        if path.exists() and not overwrite:
+            raise FileError(f"Expected a new file, got {path}, which exists; add --overwrite or choose another name.")
+        if path.is_dir() and file_format(path) != "zarr":
+            raise FileError(f"Expected a file name, got the folder {path}; choose another name.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise FileError(f"Expected a folder that can be written, got {path.parent}; choose another one.")
+        return writer(path, like, provenance, overwrite)

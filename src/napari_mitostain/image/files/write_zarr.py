@@ -1,0 +1,89 @@
+"""Write OME-Zarr 0.5."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.axes import zarr_order
+from napari_mitostain.image.files.formats import is_zarr
+from napari_mitostain.image.files.writer import StackWriter
+from napari_mitostain.image.plane import PlaneIndex
+
+_TYPES = {"T": "time", "C": "channel"}
+_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
+_CHUNK = 1024
+"""Side of a chunk in pixels: 4 MB before compression."""
+
+
+class ZarrWriter(StackWriter):
+    """Writes an OME-Zarr 0.5 image of one resolution, its axes in the order T, C, Z, Y, X that the format demands.
+
+    A chunk never spans planes, so a plane is written, whenever it comes, without reading others back.
+    """
+
+    _array: zarr.Array[Any]
+
+    _order = staticmethod(zarr_order)
+
+    def _check(self) -> None:
+        """Refuse to replace a file, or a folder that holds something else than zarr."""
+        if self.path.exists() and not (self.path.is_dir() and (is_zarr(self.path) or not any(self.path.iterdir()))):
+            raise FileError(f"Expected to replace a zarr folder, got {self.path}, which is none; choose another name.")
+
+    def _start(self) -> None:
+        """Create the group, its description and the empty array."""
+        group = zarr.create_group(store=self._partial, zarr_format=3, overwrite=True, attributes=self._attributes())
+        height, width = self._shape[-2:]
+        self._array = group.create_array(
+            "0",
+            shape=self._shape,
+            dtype="float32",
+            chunks=(*(1 for _ in self._shape[:-2]), min(height, _CHUNK), min(width, _CHUNK)),
+            fill_value=0,
+            dimension_names=list(self._axes.lower()),
+        )
+
+    def _put(self, position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
+        """Write the chunks of a plane."""
+        where: tuple[int | slice, ...] = (*position, slice(None), slice(None))
+        self._array[where] = plane
+
+    def _finish(self) -> None:
+        """Do nothing: zarr writes chunks at once."""
+
+    def _attributes(self) -> dict[str, Any]:
+        provenance = self._provenance
+        multiscale = {
+            "name": self.path.stem,
+            "axes": [self._axis(axis) for axis in self._axes],
+            "datasets": [{"path": "0", "coordinateTransformations": [self._transformation()]}],
+        }
+        channel = {
+            "label": provenance.channel_name,
+            "color": "00FF00",
+            "active": True,
+            "window": {"min": 0.0, "max": 1.0, "start": 0.0, "end": 1.0},
+        }
+        record = {
+            "software": provenance.software,
+            "channel_name": provenance.channel_name,
+            "description": provenance.description,
+            "details": json.loads(provenance.to_json()),
+        }
+        return {
+            "ome": {"version": "0.5", "multiscales": [multiscale], "omero": {"channels": [channel]}},
+            "napari_mitostain": record,
+        }
+
+    def _axis(self, axis: str) -> dict[str, str]:
+        described = {"name": axis.lower(), "type": _TYPES.get(axis, "space")}
+        return described | ({"unit": _UNITS[axis]} if axis in self._like.scale else {})
+
+    def _transformation(self) -> dict[str, Any]:
+        return {"type": "scale", "scale": [float(self._like.scale.get(axis, 1)) for axis in self._axes]}

@@ -1,0 +1,151 @@
+"""What writers of all formats share: planes in any order in, a complete file or none out."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.image.files.atomic import discard, partial_name, publish
+from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.plane import PlaneIndex, Stack
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a written image comes from; recorded in the file.
+
+    Attributes
+    ----------
+    software : str
+        Name and version, in ASCII.
+    channel_name : str
+        Such as "Mitochondria (digitally predicted)".
+    description : str
+        A sentence for people.
+    details : mapping
+        For programs: model, its hash, settings, source; what JSON does not know is recorded as text.
+    """
+
+    software: str
+    channel_name: str
+    description: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the details as one JSON object."""
+        return json.dumps(dict(self.details), default=str)
+
+    def to_text(self) -> str:
+        """Return the sentence, and the details on a line below it."""
+        return f"{self.channel_name}. {self.description}\n{self.to_json()}"
+
+
+class StackWriter(ABC):
+    """A context manager that writes a stack; made by `open_writer`.
+
+    Leaving the context normally gives the file its name. Leaving it by an exception, an interrupt included, removes
+    what was written, and a former file of that name stays as it was. Planes that were not written are zero.
+    """
+
+    def __init__(self, path: Path, like: Stack, provenance: Provenance, overwrite: bool) -> None:
+        self.path, self._like, self._provenance, self._overwrite = path, like, provenance, overwrite
+        self._partial = partial_name(path)
+        lengths = dict(zip(like.axes, like.stained_shape(), strict=True))
+        self._axes = self._order(like.axes)
+        self._shape = tuple(lengths[axis] for axis in self._axes)
+        self._leading = [axis for axis in like.axes if axis not in "YX"]
+        self._check()
+
+    @staticmethod
+    @abstractmethod
+    def _order(axes: str) -> str:
+        """Order the axes as the format can; Y and X come last."""
+
+    def _check(self) -> None:  # noqa: B027  (a format may take anything)
+        """Refuse, before anything is written, what the format or the place cannot take."""
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Begin the partial file."""
+
+    @abstractmethod
+    def _put(self, position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
+        """Store a plane at its position along the leading axes of the ordered axes."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the partial file."""
+
+    def _release(self) -> None:  # noqa: B027  (a format may keep no file open)
+        """Let go of open files; called also when the work has failed."""
+
+    def write(self, index: PlaneIndex, plane: NDArray[Any]) -> None:
+        """Store one plane.
+
+        Parameters
+        ----------
+        index : tuple of int
+            Position in the stain, in the order of the input's axes (`Stack.stained_index`).
+        plane : ndarray
+            (Y, X), stored as float32 (PNG: 16 bit).
+
+        Raises
+        ------
+        ImageError
+            If the plane or its position does not fit the stack.
+        FileError
+            If the disk is full, or refuses for another reason.
+        """
+        position = dict(zip(self._leading, index, strict=True))
+        ordered = tuple(position[axis] for axis in self._axes[:-2])
+        if plane.shape != self._shape[-2:] or any(not 0 <= i < n for i, n in zip(ordered, self._shape, strict=False)):
+            raise ImageError(
+                f"Expected planes of {self._shape[-2:]} in a stain of axes {self._axes} and shape {self._shape}, "
+                f"got {plane.shape} at {index}; check the stack."
+            )
+        with writing(self.path):
+            self._put(ordered, np.ascontiguousarray(plane, dtype=np.float32))
+
+    def __enter__(self) -> Self:
+        try:
+            with writing(self.path):
+                self._start()
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._complete()
+        finally:
+            self._abandon()
+
+    def _complete(self) -> None:
+        with writing(self.path):
+            self._finish()
+            self._release()
+            if self.path.exists() and not self._overwrite:
+                raise FileError(f"Expected a new file, {self.path} came to exist meanwhile; choose another name.")
+            publish(self._partial, self.path)
+
+    def _abandon(self) -> None:
+        """Remove the partial file, which `_complete` has renamed if all went well."""
+        try:
+            self._release()
+        except OSError:  # buffers that a full disk does not take
+            pass
+        finally:
+            discard(self._partial)

@@ -1,0 +1,182 @@
+"""Stains out: round trips, metadata, memory, and nothing half written."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models.v05 import Image as ImageV05
+from PIL import Image
+
+from napari_mitostain.image import Stack
+from napari_mitostain.image.files import Provenance, open_writer, read_stack
+from napari_mitostain.image.files.write_tiff import file_size, needs_bigtiff
+
+STACK_NAMES = ["a.tif", "a.tiff", "a.ome.tif", "a.zarr", "a.ome.zarr"]
+SCALE = {"T": 2.5, "Z": 0.5, "Y": 0.108, "X": 0.109}
+
+
+def stack_of(shape: tuple[int, ...], axes: str) -> Stack:
+    return Stack(np.zeros(shape, np.uint8), axes, {axis: SCALE[axis] for axis in axes if axis in SCALE})
+
+
+def save(path: Path, like: Stack, provenance: Provenance, stain: np.ndarray, **options: Any) -> Path:
+    """Write a stain given in the axes of `like`, the last plane first."""
+    model = Stack(stain, like.axes)
+    with open_writer(path, like, provenance, **options) as writer:
+        for index in reversed(model.planes()):
+            writer.write(index, model.read(index))
+    return path
+
+
+def random_stain(like: Stack) -> np.ndarray:
+    return np.random.default_rng(0).random(like.stained_shape()).astype(np.float32)
+
+
+def in_order(array: np.ndarray, axes: str, order: str) -> np.ndarray:
+    return array.transpose([axes.index(axis) for axis in order])
+
+
+axes_with_yx = st.sets(st.sampled_from("TCZ")).flatmap(lambda others: st.permutations([*sorted(others), "Y", "X"]))
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.zarr"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(axes=axes_with_yx.map("".join), data=st.data())
+def test_round_trip_of_any_axes(
+    tmp_path: Path, provenance: Provenance, name: str, axes: str, data: st.DataObject
+) -> None:
+    like = stack_of(tuple(data.draw(st.integers(2, 4)) for _ in axes), axes)
+    stain = random_stain(like)
+    back = read_stack(save(tmp_path / name, like, provenance, stain, overwrite=True))
+    if name == "a.zarr":
+        order = "".join(axis for axis in "TCZYX" if axis in axes)
+    else:  # OME-TIFF has Y and X last, and its readers leave out the single channel
+        order = "".join(axis for axis in axes if axis in "TZ") + "YX"
+        stain = stain.reshape([n for axis, n in zip(axes, stain.shape, strict=True) if axis != "C"])
+        axes = axes.replace("C", "")
+    assert back.axes == order
+    assert back.scale == pytest.approx({axis: SCALE[axis] for axis in order if axis in SCALE})
+    assert back.channels == (provenance.channel_name,)
+    np.testing.assert_array_equal(np.asarray(back.data), in_order(stain, axes, order))
+    assert back.data.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", STACK_NAMES)
+@pytest.mark.parametrize("shape", [(1, 7), (7, 1), (1, 1), (33, 65)])
+def test_single_planes_of_odd_sizes(tmp_path: Path, provenance: Provenance, name: str, shape: tuple[int, int]) -> None:
+    like = stack_of(shape, "YX")
+    stain = random_stain(like)
+    back = read_stack(save(tmp_path / name, like, provenance, stain))
+    assert back.axes == "YX"
+    np.testing.assert_array_equal(back.read(()), stain)
+
+
+@pytest.mark.parametrize("name", STACK_NAMES)
+def test_unknown_scale_stays_unknown(tmp_path: Path, provenance: Provenance, name: str) -> None:
+    like = Stack(np.zeros((2, 3, 4)), "TYX")
+    assert read_stack(save(tmp_path / name, like, provenance, random_stain(like))).scale == {}
+
+
+def test_ome_tiff_metadata(tmp_path: Path, provenance: Provenance) -> None:
+    like = stack_of((2, 3, 4, 8, 9), "TCZYX")
+    path = save(tmp_path / "a.ome.tif", like, provenance, random_stain(like))
+    with tifffile.TiffFile(path) as tif:
+        assert tif.pages.first.software == provenance.software
+        root = ElementTree.fromstring(tif.ome_metadata)
+    pixels, description = root.find("{*}Image/{*}Pixels"), root.findtext("{*}Image/{*}Description")
+    expected = {"PhysicalSizeX": "0.109", "PhysicalSizeXUnit": "µm", "PhysicalSizeZ": "0.5", "TimeIncrement": "2.5"}
+    assert expected.items() <= dict(pixels.items()).items()
+    assert [pixels.get(f"Size{axis}") for axis in "TCZYX"] == ["2", "1", "4", "8", "9"]
+    sentence, details = description.split("\n")
+    assert sentence == f"{provenance.channel_name}. {provenance.description}"
+    assert json.loads(details) == provenance.details
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("TCZYX", (2, 3, 4, 8, 9)), ("YX", (8, 9))])
+def test_ome_zarr_is_valid(tmp_path: Path, provenance: Provenance, axes: str, shape: tuple[int, ...]) -> None:
+    like = stack_of(shape, axes)
+    path = save(tmp_path / "a.zarr", like, provenance, random_stain(like))
+    ImageV05.from_zarr(zarr.open_group(path, mode="r"))
+    nodes = list(Reader(parse_url(path))())
+    assert nodes[0].data[0].shape == like.stained_shape()
+    record = zarr.open_group(path, mode="r").attrs["napari_mitostain"]
+    assert record["details"] == provenance.details
+    assert "digitally predicted" in record["channel_name"]
+
+
+def test_zarr_chunks_are_parts_of_planes(tmp_path: Path, provenance: Provenance) -> None:
+    with open_writer(tmp_path / "a.zarr", stack_of((2, 3, 1500, 9), "TZYX"), provenance):
+        pass
+    assert zarr.open_group(tmp_path / "a.zarr", mode="r")["0"].chunks == (1, 1, 1024, 9)
+
+
+def test_png_is_16_bit_with_provenance_and_scale(tmp_path: Path, provenance: Provenance) -> None:
+    like = Stack(np.zeros((1, 1, 5), np.uint8), "ZYX", {"Y": 0.108, "X": 0.108})
+    with open_writer(tmp_path / "a.png", like, provenance) as writer:
+        writer.write((0,), np.array([[0, 0.5, 1, 1.5, np.nan]]))
+    stack = read_stack(tmp_path / "a.png")
+    np.testing.assert_array_equal(stack.read(()), np.array([[0, 32768, 65535, 65535, 0]], np.uint16))
+    assert stack.scale == pytest.approx({"Y": 0.108, "X": 0.108}, rel=1e-5)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.text["Software"] == provenance.software
+        assert json.loads(image.text["Description"].split("\n")[1]) == provenance.details
+        assert "digitally predicted" in image.text["Description"]
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.zarr"])
+def test_details_that_json_does_not_know_are_recorded_as_text(tmp_path: Path, name: str) -> None:
+    odd = Provenance("s", "c", "d", {"source": tmp_path, "size": np.float32(0.5)})
+    like = stack_of((3, 4), "YX")
+    read_stack(save(tmp_path / name, like, odd, random_stain(like))).read(())
+    assert json.loads(odd.to_json()) == {"source": str(tmp_path), "size": "0.5"}
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.zarr"])
+def test_memory_stays_at_a_few_planes(tmp_path: Path, provenance: Provenance, name: str) -> None:
+    like = Stack(np.broadcast_to(np.uint8(0), (40, 512, 512)), "ZYX")
+    plane = np.random.default_rng(0).random((512, 512), np.float32)
+    tracemalloc.start()
+    try:
+        with open_writer(tmp_path / name, like, provenance) as writer:
+            for z in range(40):
+                writer.write((z,), plane)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * plane.nbytes  # of 40
+
+
+@pytest.mark.parametrize(
+    ("shape", "big"), [((1023, 1024, 1024), False), ((1024, 1024, 1024), True), ((40_000_000, 1, 1), True)]
+)
+def test_bigtiff_beyond_4_gib(shape: tuple[int, ...], big: bool) -> None:
+    assert needs_bigtiff(shape) is big
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (300, 2, 2), (3, 4, 5, 6)])
+def test_file_size_is_a_bound(tmp_path: Path, provenance: Provenance, shape: tuple[int, ...]) -> None:
+    like = stack_of(shape, "TZYX"[-len(shape) :])
+    path = save(tmp_path / "a.tif", like, provenance, random_stain(like))
+    assert path.stat().st_size <= file_size(shape)
+
+
+def test_bigtiff_is_written_and_read(tmp_path: Path, provenance: Provenance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_mitostain.image.files.write_tiff._CLASSIC_LIMIT", 1)
+    like = stack_of((3, 8, 9), "ZYX")
+    stain = random_stain(like)
+    path = save(tmp_path / "a.ome.tif", like, provenance, stain)
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_bigtiff
+    np.testing.assert_array_equal(np.asarray(read_stack(path).data), stain)
