@@ -1,0 +1,120 @@
+"""Geometry of tiles: where each core lies, how far its halo reaches, how the plane is padded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_mitostain.errors import SettingsError
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """What a network asks of its tiles.
+
+    Attributes
+    ----------
+    stride : int
+        Sides and origins of windows must be multiples of it.
+    halo : int
+        Pixels around a core that its result depends on; the receptive field's radius.
+    """
+
+    stride: int
+    halo: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile of a plane.
+
+    Attributes
+    ----------
+    core : tuple of slice
+        Rows and columns of the plane that this tile gives.
+    window : tuple of slice
+        Core and halo, in the padded plane.
+    crop : tuple of slice
+        Where the core lies in the window.
+    """
+
+    core: Box
+    window: Box
+    crop: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All tiles of a plane, fixed before work starts.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width of the plane.
+    padding : tuple
+        Pixels of reflection before and after, for rows and for columns.
+    tiles : tuple of Tile
+        Row by row; their cores cover every pixel of the plane once.
+    """
+
+    shape: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    tiles: tuple[Tile, ...]
+
+
+def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry) -> Plan:
+    """Cut a plane into tiles whose results are those of the whole plane.
+
+    The plane is padded by reflection, by one stride and to a multiple of it. Each window holds the core and a halo
+    no smaller than the receptive field, unless the padded plane ends there, as it would for the whole plane.
+    Windows start on multiples of the stride, so every pooling cell falls where it falls in the whole plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the plane.
+    tile : int
+        Side of a core, rounded up to a multiple of the stride.
+    geometry : Geometry
+        Of the network.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    SettingsError
+        If the tile size is below 1.
+    """
+    if tile < 1:
+        raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
+    side, halo = _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
+    rows, columns = (_spans(length, side, halo, geometry.stride) for length in shape)
+    tiles = tuple(
+        Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2])) for row in rows for column in columns
+    )
+    before_after = [(geometry.stride, _padded(length, geometry.stride) - geometry.stride - length) for length in shape]
+    return Plan(shape, (before_after[0], before_after[1]), tiles)
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def _padded(length: int, stride: int) -> int:
+    """Length of an axis with one stride before it and at least one after."""
+    return _round_up(length + 2 * stride, stride)
+
+
+def _spans(length: int, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
+    """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
+    spans = []
+    for start in range(0, length, side):
+        stop = min(start + side, length)
+        first = max(0, start + stride - halo)
+        last = min(_padded(length, stride), _round_up(stop, stride) + stride + halo)
+        offset = start + stride - first
+        spans.append((slice(start, stop), slice(first, last), slice(offset, offset + stop - start)))
+    return spans

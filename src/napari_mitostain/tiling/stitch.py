@@ -1,0 +1,45 @@
+"""Carry out a plan: pad the plane, run a function on every window, keep the cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.tiling.plan import Plan, Tile
+
+Predict = Callable[[NDArray[Any]], NDArray[Any]]
+"""From a window (h, w) to its result (h, w)."""
+
+
+def stitch(
+    image: NDArray[Any], plan: Plan, predict: Predict, tiles: Iterable[Tile] | None = None
+) -> Iterator[tuple[Tile, NDArray[Any]]]:
+    """Yield each tile with the result of its core, as soon as it is there.
+
+    Parameters
+    ----------
+    image : ndarray
+        Plane (Y, X) of the plan's shape.
+    plan : Plan
+    predict : callable
+        Applied to every window; the identity gives the image back.
+    tiles : iterable of Tile, optional
+        In which order; the plan's own by default.
+    """
+    padded = np.pad(image, plan.padding, mode="reflect")
+    for tile in plan.tiles if tiles is None else tiles:
+        yield tile, predict(padded[tile.window])[tile.crop]
+
+
+def stitched(image: NDArray[Any], plan: Plan, predict: Predict) -> NDArray[Any]:
+    """Return the whole result (Y, X) of a plan."""
+    result: NDArray[Any] | None = None
+    for tile, core in stitch(image, plan, predict):
+        if result is None:
+            result = np.empty(plan.shape, core.dtype)
+        result[tile.core] = core
+    assert result is not None  # a plan has at least one tile
+    return result
