@@ -1,0 +1,120 @@
+"""Weight maps of stacks and files: the formula over planes or over the stack, written beside what is known of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mitostain.config import WeightSettings
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.events import FileDone, PlaneDone
+from napari_mitostain.image import load_array
+from napari_mitostain.image.files import read_stack
+from napari_mitostain.weighing import weigh_file, weigh_stack
+from napari_mitostain.weighting import tn_weights
+
+STACK = WeightSettings(scope="stack")
+
+
+@pytest.fixture
+def target() -> np.ndarray:
+    """Z, C, Y, X of exponential intensities, each plane brighter than the one before."""
+    image = np.random.default_rng(0).exponential(300, (3, 2, 20, 24)) * np.array([1, 2, 5])[:, None, None, None]
+    return (image + 100).clip(0, 65535).astype(np.uint16)
+
+
+@pytest.fixture
+def source(tmp_path: Path, target: np.ndarray) -> Path:
+    metadata = {"axes": "ZCYX", "PhysicalSizeX": 0.08, "PhysicalSizeY": 0.08, "PhysicalSizeZ": 0.3}
+    tifffile.imwrite(tmp_path / "t.ome.tif", target, ome=True, photometric="minisblack", metadata=metadata)
+    return tmp_path / "t.ome.tif"
+
+
+def weights(events: list) -> np.ndarray:
+    return np.stack([event.values for event in events if isinstance(event, PlaneDone)])
+
+
+def test_scope_plane_weighs_each_plane_by_itself(target: np.ndarray) -> None:
+    events = list(weigh_stack(load_array(target, "ZCYX"), channel=1))
+    np.testing.assert_array_equal(weights(events), np.stack([tn_weights(plane) for plane in target[:, 1]]))
+    assert [(event.plane, event.done, event.total) for event in events] == [
+        ((0, 0), 1, 3),
+        ((1, 0), 2, 3),
+        ((2, 0), 3, 3),
+    ]
+
+
+def test_scope_stack_weighs_all_planes_of_the_channel_together(target: np.ndarray) -> None:
+    result = weights(list(weigh_stack(load_array(target, "ZCYX"), STACK, channel=1)))
+    # Statistics merged from those of the planes: float64 sums in another order.
+    np.testing.assert_allclose(result, tn_weights(target[:, 1], STACK), atol=1e-6)
+    assert result[0].max() < result[2].max()
+    assert not np.allclose(result, weights(list(weigh_stack(load_array(target, "ZCYX"), channel=1))), atol=0.01)
+
+
+def test_statistics_of_the_stack_do_not_depend_on_the_planes_asked_for(target: np.ndarray) -> None:
+    stack = load_array(target[:, 0])
+    whole = weights(list(weigh_stack(stack, STACK)))
+    part = list(weigh_stack(stack, STACK, planes=[(2,), (0,)]))
+    assert [event.plane for event in part if isinstance(event, PlaneDone)] == [(2,), (0,)]
+    np.testing.assert_array_equal(weights(part), whole[[2, 0]])
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_pixels_that_are_not_finite_weigh_nothing(target: np.ndarray, hole: float) -> None:
+    image = target[:, 0].astype(np.float32)
+    image[0, :, 3] = hole
+    for settings in (WeightSettings(), STACK):
+        result = weights(list(weigh_stack(load_array(image), settings)))
+        assert not result[0, :, 3].any()
+        assert np.isfinite(result).all()
+        assert result.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["w.ome.tif", "w.zarr"])
+@pytest.mark.parametrize("settings", [WeightSettings(), STACK], ids=["plane", "stack"])
+def test_file_has_the_weights_the_axes_and_the_pixel_size(
+    source: Path, target: np.ndarray, tmp_path: Path, name: str, settings: WeightSettings
+) -> None:
+    events = list(weigh_file(source, tmp_path / name, settings, channel=1))
+    assert isinstance(events[-1], FileDone)
+    written = read_stack(tmp_path / name)
+    assert written.axes.replace("C", "") == "ZYX"
+    assert dict(written.scale) == pytest.approx({"Z": 0.3, "Y": 0.08, "X": 0.08})
+    loaded = np.stack([written.read(index) for index in written.planes()])
+    np.testing.assert_array_equal(loaded, weights(list(weigh_stack(load_array(target, "ZCYX"), settings, 1))))
+
+
+def test_file_says_what_it_is(source: Path, tmp_path: Path) -> None:
+    list(weigh_file(source, tmp_path / "w.tif", STACK))
+    with tifffile.TiffFile(tmp_path / "w.tif") as tif:
+        text = (tif.ome_metadata or "").replace("&quot;", '"')
+    assert "TN weights" in text
+    assert '"scope": "stack"' in text
+
+
+def test_existing_output_and_the_source_itself_are_kept(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "w.tif").write_bytes(b"precious")
+    before = source.read_bytes()
+    with pytest.raises(FileError, match="--overwrite"):
+        list(weigh_file(source, tmp_path / "w.tif"))
+    with pytest.raises(FileError, match="would replace"):
+        list(weigh_file(source, source, overwrite=True))
+    assert (tmp_path / "w.tif").read_bytes() == b"precious"
+    assert source.read_bytes() == before
+
+
+def test_unknown_channel_writes_nothing(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="channel"):
+        list(weigh_file(source, tmp_path / "w.tif", channel=2))
+    assert not (tmp_path / "w.tif").exists()
+
+
+def test_closing_the_job_leaves_no_file(source: Path, tmp_path: Path) -> None:
+    events = weigh_file(source, tmp_path / "w.tif")
+    next(events)
+    events.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["t.ome.tif"]
