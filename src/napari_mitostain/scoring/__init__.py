@@ -1,0 +1,6 @@
+"""Scores of a stain against fluorescence, and the baselines they are shown beside."""
+
+from napari_mitostain.scoring.baselines import ceiling, constant_baseline, variance_baseline
+from napari_mitostain.scoring.scores import Scores, mean_scores, score
+
+__all__ = ["Scores", "ceiling", "constant_baseline", "mean_scores", "score", "variance_baseline"]
