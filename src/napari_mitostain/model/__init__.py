@@ -1,0 +1,1 @@
+"""Networks, losses, devices, and the models a user loads."""

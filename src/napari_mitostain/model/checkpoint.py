@@ -1,0 +1,73 @@
+"""Checkpoints: everything a training run needs to go on, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from napari_mitostain.errors import ModelError
+from napari_mitostain.image.files import atomic_write
+
+
+def save_checkpoint(
+    path: Path, networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], progress: Mapping[str, Any]
+) -> None:
+    """Write networks, optimisers and progress; the file appears once it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    networks, optimizers : mapping
+        By name.
+    progress : mapping
+        JSON values, such as the epoch.
+    """
+    tensors = {
+        f"{name}/{key}": value for name, network in networks.items() for key, value in network.state_dict().items()
+    }
+    for name, optimizer in optimizers.items():
+        for number, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{name}/{number}/{key}": value for key, value in state.items()}
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    atomic_write(path, save(plain, {"progress": json.dumps(dict(progress))}))
+
+
+def load_checkpoint(
+    path: Path, networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
+) -> dict[str, Any]:
+    """Restore networks and optimisers, in place, and return the progress.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged or belongs to other networks.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+        for name, network in networks.items():
+            network.load_state_dict(_under(tensors, name))
+        for name, optimizer in optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(tensors, name).items():
+                number, _, field = key.partition("/")
+                state.setdefault(int(number), {})[field] = value
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"Expected a checkpoint of this run in {path}, got a damaged file ({reason}); start a new run."
+        ) from error
+    return progress
+
+
+def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}

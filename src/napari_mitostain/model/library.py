@@ -1,0 +1,75 @@
+"""Which models there are: those bundled with the package, the user's own, files anywhere, and their cards.
+
+Loads no torch, so that menus and lists open at once; `model.loading` reads the weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+from napari_mitostain.errors import ModelError
+from napari_mitostain.model.card import Card
+
+BUNDLED = Path(__file__).parent / "bundled"
+DEFAULT_MODEL = "h9c2-omp25"
+
+_PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin"}
+
+
+def user_models() -> Path:
+    """Return the folder of the user's own models, in the platform's place for data."""
+    return Path(platformdirs.user_data_dir("napari-mitostain")) / "models"
+
+
+def model_files() -> dict[str, Path]:
+    """Map the name of every installed model to its weights; a user's model wins over a bundled one of its name."""
+    folders = (BUNDLED, user_models())
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.safetensors"))}
+
+
+def load_card(name: str | Path) -> Card:
+    """Read the card of a model without its weights; see `find_weights`."""
+    return _card_beside(find_weights(name))
+
+
+def find_weights(name: str | Path) -> Path:
+    """Return the weights' file of a model.
+
+    Parameters
+    ----------
+    name : str or Path
+        Name of a bundled or user's model, or a ``.safetensors`` file.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it would have to be unpickled.
+    """
+    path = Path(name)
+    if path.suffix.lower() in _PICKLES:
+        raise ModelError(
+            f"Expected a .safetensors model, got {path.name}, which is never unpickled; convert it to safetensors."
+        )
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise ModelError(f"Expected a model file, got {path}, which does not exist; check the path.")
+        return path
+    files = model_files()
+    if str(name) not in files:
+        raise ModelError(
+            f"Expected a model among {', '.join(files) or 'none installed'}, got {str(name)!r}; choose one of them."
+        )
+    return files[str(name)]
+
+
+def _card_beside(path: Path) -> Card:
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        raise ModelError(f"Expected the card {card.name} beside {path}, got none; copy both files.")
+    try:
+        text = card.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Expected a card to read in {card}, got {error.strerror}; check the file.") from error
+    return Card.from_json(text, str(card))

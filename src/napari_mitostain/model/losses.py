@@ -1,0 +1,144 @@
+"""Losses of the two players: TN-weighted L1 and the adversarial terms of the paper's Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_mitostain.config import WeightSettings
+from napari_mitostain.weighting import Statistics, bands, weights_in_bands
+
+
+def batch_statistics(target: Tensor) -> Statistics:
+    """Measure each sample of a batch over its finite pixels.
+
+    Parameters
+    ----------
+    target : Tensor
+        Fluorescence (B, C, H, W) of any floating-point type.
+
+    Returns
+    -------
+    Statistics
+        Tensors (B, 1, 1, 1) of float64.
+    """
+    flat = target.detach().flatten(1).double()  # (B, C·H·W)
+    finite = torch.isfinite(flat)
+    count = finite.sum(1, keepdim=True).clamp(min=1)  # (B, 1)
+    minimum = torch.where(finite, flat, torch.inf).amin(1, keepdim=True)
+    minimum = torch.where(torch.isfinite(minimum), minimum, 0)
+    above = torch.where(finite, flat - minimum, 0)
+    top = above.amax(1, keepdim=True)
+    unit = torch.where(top > 0, top / (2 * torch.frexp(top).mantissa), 1)
+    above = above / unit  # below 2, so no square overflows or vanishes; a power of two rounds nothing
+    mean = above.sum(1, keepdim=True) / count
+    variance = torch.where(finite, (above - mean).square(), 0).sum(1, keepdim=True) / count
+    values = (count, minimum, minimum + unit * mean, unit * variance.sqrt(), minimum + top)
+    return Statistics(*(value[:, :, None, None] for value in values))  # each (B, 1, 1, 1)
+
+
+def batch_weights(target: Tensor, settings: WeightSettings = WeightSettings()) -> Tensor:
+    """Compute `tn_weights` for each sample of a batch by itself (the scope "patch").
+
+    Parameters
+    ----------
+    target : Tensor
+        Fluorescence (B, C, H, W).
+    settings : WeightSettings
+
+    Returns
+    -------
+    Tensor
+        float32 weights (B, C, H, W), 0 where the target is not finite; no gradient flows into them.
+    """
+    if target.device.type == "mps":  # it has no float64
+        return batch_weights(target.cpu(), settings).to(target.device)
+    measured = batch_statistics(target)
+    low = measured.minimum
+    shifted = Statistics(measured.count, low - low, measured.mean - low, measured.std, measured.maximum - low)
+    finite = torch.isfinite(target)
+    above = torch.where(finite, target.detach().to(low.dtype) - low, 0)
+    return torch.where(finite, weights_in_bands(above, bands(shifted, settings), settings), 0).float()
+
+
+def tn_loss(prediction: Tensor, target: Tensor, settings: WeightSettings = WeightSettings()) -> Tensor:
+    """Threshold-normalised weighted L1: ``mean(w · |prediction - target|)`` (Somani et al., BVM 2021, Eq. 3).
+
+    Parameters
+    ----------
+    prediction, target : Tensor
+        Stain and fluorescence (B, 1, H, W); non-finite target pixels carry no weight.
+    settings : WeightSettings
+
+    Returns
+    -------
+    Tensor
+        Scalar, float32.
+    """
+    error = (prediction.float() - target.float().nan_to_num(0, 0, 0)).abs()
+    return (batch_weights(target, settings) * error).mean()
+
+
+class TNLoss(nn.Module):
+    """`tn_loss` as a module.
+
+    Parameters
+    ----------
+    settings : WeightSettings
+        Coefficients of the weight map; the paper's by default.
+
+    Examples
+    --------
+    >>> import torch
+    >>> target = torch.rand(2, 1, 32, 32)
+    >>> float(TNLoss()(target, target))
+    0.0
+    """
+
+    def __init__(self, settings: WeightSettings = WeightSettings()) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of a stain (B, 1, H, W) against its target (B, 1, H, W), a scalar."""
+        return tn_loss(prediction, target, self.settings)
+
+
+def l1_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Plain L1, the TN loss with every weight 1."""
+    return F.l1_loss(prediction.float(), target.float())
+
+
+def mse_adversarial(logits: Tensor, real: bool) -> Tensor:
+    """Squared distance of the probability to the label (least-squares GAN, Mao et al., ICCV 2017)."""
+    return (torch.sigmoid(logits.float()) - float(real)).square().mean()
+
+
+def focal_adversarial(logits: Tensor, real: bool, gamma: float = 2.0) -> Tensor:
+    """Cross-entropy that fades for pixels already judged right (Lin et al., ICCV 2017)."""
+    signed = logits.float() if real else -logits.float()
+    return (torch.sigmoid(-signed) ** gamma * F.softplus(-signed)).mean()
+
+
+def jaccard_adversarial(logits: Tensor, real: bool) -> Tensor:
+    """One minus the soft Jaccard index of the judged with the true class."""
+    right = torch.sigmoid(logits.float() if real else -logits.float()).flatten(1)  # (B, H·W)
+    return 1 - right.mean(1).mean()  # every pixel has the label, so intersection / union = mean probability
+
+
+def dice_bce_adversarial(logits: Tensor, real: bool) -> Tensor:
+    """Soft Dice loss of the true class plus binary cross-entropy."""
+    signed = logits.float() if real else -logits.float()
+    right = torch.sigmoid(signed).flatten(1).mean(1)  # (B,)
+    return (1 - 2 * right / (right + 1)).mean() + F.softplus(-signed).mean()
+
+
+ADVERSARIAL: dict[str, Callable[[Tensor, bool], Tensor]] = {
+    "mse": mse_adversarial,
+    "focal": focal_adversarial,
+    "jaccard": jaccard_adversarial,
+    "dice-bce": dice_bce_adversarial,
+}
