@@ -1,0 +1,122 @@
+"""Stain files and folders: the output appears once it is complete, and says where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
+from napari_mitostain.image import require_apart
+from napari_mitostain.image.files import Provenance, list_images, open_writer, read_stack
+from napari_mitostain.model.loading import Model
+from napari_mitostain.staining.stack import stain_stack
+
+CHANNEL_NAME = "Mitochondria (digitally predicted)"
+
+
+def stain_file(
+    source: Path,
+    output: Path,
+    model: Model,
+    settings: StainSettings = StainSettings(),
+    channel: int = 0,
+    overwrite: bool = False,
+) -> Generator[Event, None, None]:
+    """Stain an image file into another, plane by plane; the output appears once it is complete.
+
+    Parameters
+    ----------
+    source : Path
+        OME-TIFF, ImageJ or plain TIFF, OME-Zarr or PNG.
+    output : Path
+        Ends in ``.tif``, ``.tiff``, ``.zarr`` or ``.png``; has the axes and pixel size of the source.
+    model : Model
+    settings : StainSettings
+    channel : int
+    overwrite : bool
+        Replace an existing output; never the source itself.
+
+    Yields
+    ------
+    Event
+        Those of `stain_stack`, then `FileDone`.
+
+    Raises
+    ------
+    FileError, ImageError
+    """
+    require_apart(source, output)
+    stack = read_stack(source)
+    stack.planes(channel)  # an unknown channel is refused before anything is written
+    with open_writer(output, stack, provenance(model, settings, source.name, channel), overwrite) as writer:
+        for event in stain_stack(stack, model, settings, channel):
+            if isinstance(event, PlaneDone):
+                writer.write(event.plane, event.values)
+            yield event
+    yield FileDone(source=str(source), output=str(output))
+
+
+def stain_folder(
+    source: Path,
+    output: Path,
+    model: Model,
+    settings: StainSettings = StainSettings(),
+    channel: int = 0,
+    overwrite: bool = False,
+) -> Iterator[Event]:
+    """Stain every image of a folder into files of the same names in another; see `stain_file`.
+
+    An image that cannot be stained is named in a `Notice` and the others go on; fractions are of the whole folder.
+
+    Raises
+    ------
+    FileError
+        If an output exists or is an input, before any work; at the end, if an image could not be stained.
+    """
+    files = list_images(source)
+    for path in files:
+        require_apart(path, output / path.name)
+    if taken := [path.name for path in files if (output / path.name).exists() and not overwrite]:
+        raise FileError(
+            f"Expected new files in {output}, got {len(taken)} that exist ({taken[0]}, …); use --overwrite."
+        )
+    failed = []
+    for done, path in enumerate(files):
+        try:
+            with closing(stain_file(path, output / path.name, model, settings, channel, overwrite)) as events:
+                for event in events:
+                    yield _of_folder(event, done, len(files))
+        except (ImageError, FileError) as error:
+            failed.append(path.name)
+            yield Notice(message=f"{path.name} was left out: {error}")
+    if failed:
+        raise FileError(
+            f"Expected {len(files)} images that can be stained, got {len(failed)} that cannot: {', '.join(failed)}."
+        )
+
+
+def _of_folder(event: Event, done: int, total: int) -> Event:
+    """Turn the part of a file that is done into the part of the folder."""
+    return replace(event, fraction=(done + event.fraction) / total) if isinstance(event, TileDone) else event
+
+
+def provenance(model: Model, settings: StainSettings, source: str, channel: int) -> Provenance:
+    """Describe where a stain comes from; written into every output and every layer."""
+    return Provenance(
+        software=f"napari-mitostain {version('napari-mitostain')}",
+        channel_name=CHANNEL_NAME,
+        description=f"Mitochondria predicted from brightfield by model {model.card.name}. {model.card.limits}",
+        details={
+            "digitally_predicted": True,
+            "model": model.card.name,
+            "model_sha256": model.sha256,
+            "settings": settings.to_dict(),
+            "source": source,
+            "channel": channel,
+        },
+    )

@@ -1,0 +1,117 @@
+"""Too little memory, by injection: smaller tiles, the same stain, and an end where nothing helps."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import DeviceError
+from napari_mitostain.events import Notice, PlaneDone, TileDone
+from napari_mitostain.image import load_array
+from napari_mitostain.model.loading import Model
+from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.staining import stack as stack_module
+from napari_mitostain.staining import stain, stain_stack
+
+EXACT = StainSettings(precision="float32", tile=64)
+OUT_OF_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
+    MemoryError(),
+    RuntimeError("can't allocate memory"),
+)
+
+
+def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int, error: BaseException = OUT_OF_MEMORY[0]) -> list[Any]:
+    """Let predictors fail on windows longer than `pixels`; returns what releases of memory are noted in."""
+    released: list[Any] = []
+
+    class Limited(Predictor):
+        def __call__(self, window: np.ndarray) -> np.ndarray:
+            if max(window.shape) > pixels:
+                raise error
+            return super().__call__(window)
+
+        def release_memory(self) -> None:
+            released.append(self)
+
+    monkeypatch.setattr(stack_module, "Predictor", Limited)
+    return released
+
+
+@pytest.fixture
+def planes() -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 255, (2, 150, 141), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_tiles_are_halved_until_they_fit_and_the_stain_is_the_same(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    expected = stain(planes, tiny_model, EXACT)
+    # A window is a core and two halos, the halo rounded up to the stride of 4; room for a core of 16 but not of 32.
+    halo = -(-tiny_model.geometry.halo // 4) * 4
+    released = limit_memory(monkeypatch, 16 + 2 * halo, error)
+    events = list(stain_stack(load_array(planes), tiny_model, EXACT))
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert ["64 pixels, going on with 32" in notices[0], "32 pixels, going on with 16" in notices[1]] == [True, True]
+    assert len(notices) == len(released) == 2  # the second plane starts with what was learnt at the first
+    for event in events:
+        if isinstance(event, PlaneDone):
+            np.testing.assert_allclose(event.values, expected[event.plane], atol=1e-4)  # the bound for tilings
+
+
+def test_default_tile_larger_than_the_plane_is_halved_from_the_size_of_the_plane(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_memory(monkeypatch, 140)
+    events = list(stain_stack(load_array(planes[0]), tiny_model, StainSettings(precision="float32")))
+    (notice,) = [event.message for event in events if isinstance(event, Notice)]
+    assert "tiles of 152 pixels" in notice  # 150, rounded up to the stride
+
+
+def test_lack_of_memory_in_the_middle_of_a_plane_repeats_its_tiles(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = stain(planes, tiny_model, EXACT)
+    calls = itertools.count()
+
+    class FailsOnce(Predictor):
+        def __call__(self, window: np.ndarray) -> np.ndarray:
+            if next(calls) == 5:
+                raise torch.OutOfMemoryError("another program took it")
+            return super().__call__(window)
+
+    monkeypatch.setattr(stack_module, "Predictor", FailsOnce)
+    events = list(stain_stack(load_array(planes), tiny_model, EXACT))
+    assembled = np.full(planes.shape, np.nan, np.float32)
+    for event in events:
+        if isinstance(event, TileDone):
+            assembled[event.plane][event.box] = event.values
+    np.testing.assert_allclose(assembled, expected, atol=1e-4)
+    assert sum(isinstance(event, Notice) for event in events) == 1
+
+
+@pytest.mark.parametrize("tile", [None, 1, 4, 5, 64])
+def test_no_memory_for_the_smallest_tile_is_a_device_error(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch, tile: int | None
+) -> None:
+    limit_memory(monkeypatch, 0)
+    with pytest.raises(DeviceError, match="tiles of 4 pixels") as caught:
+        list(stain_stack(load_array(planes), tiny_model, StainSettings(tile=tile)))
+    assert isinstance(caught.value.__cause__, torch.OutOfMemoryError)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug"), KeyboardInterrupt()])
+def test_other_errors_are_not_taken_for_a_lack_of_memory(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    released = limit_memory(monkeypatch, 0, error)
+    with pytest.raises(type(error)) as caught:
+        list(stain_stack(load_array(planes), tiny_model, EXACT))
+    assert caught.value is error
+    assert released == []
