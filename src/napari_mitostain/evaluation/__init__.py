@@ -1,0 +1,1 @@
+"""Evaluation: reports of how close stains come to fluorescence."""

@@ -1,0 +1,138 @@
+"""A report: scores of every plane, and of the baselines on the same planes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array
+from napari_mitostain.image.files import is_image_folder, list_images, read_stack
+from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores by plane and their means.
+
+    Attributes
+    ----------
+    planes : mapping of str to Scores
+        Of the stain, for each plane.
+    baselines : mapping of str to Scores
+        Means over the same planes: "constant", "variance" where brightfield was given, "ceiling".
+    """
+
+    planes: Mapping[str, Scores]
+    baselines: Mapping[str, Scores]
+
+    @property
+    def mean(self) -> Scores:
+        """Mean over the planes."""
+        return mean_scores(list(self.planes.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values; None stands for the infinite PSNR of equal images."""
+        return {
+            "mean": _json_ready(self.mean),
+            "baselines": {name: _json_ready(scores) for name, scores in self.baselines.items()},
+            "planes": {name: _json_ready(scores) for name, scores in self.planes.items()},
+        }
+
+
+def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
+    """Score stains against the fluorescence of the same places.
+
+    Parameters
+    ----------
+    predicted, target, brightfield : Path, str, Stack or array-like
+        A file, a folder of files with the same names in each, or an image. Integer predictions span the range of their
+        type; targets are scaled as for training (see `IntensityRange.fit`). Without `brightfield` the variance
+        baseline is left out.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    FileError
+        If a file is missing or has no partner.
+    ImageError
+        If sizes differ.
+    """
+    planes: dict[str, Scores] = {}
+    baselines: dict[str, list[Scores]] = {}
+    for name, stain, truth, bright in _planes(predicted, target, brightfield):
+        planes[name] = score(stain, truth)
+        baselines.setdefault("constant", []).append(score(constant_baseline(truth), truth))
+        if bright is not None:
+            baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
+        baselines.setdefault("ceiling", []).append(score(ceiling(truth), truth))
+    return Report(planes, {name: mean_scores(scores) for name, scores in baselines.items()})
+
+
+def _json_ready(scores: Scores) -> dict[str, float | None]:
+    return {name: value if isfinite(value) else None for name, value in scores.to_dict().items()}
+
+
+_Plane = tuple[str, NDArray[np.float32], NDArray[np.float32], NDArray[Any] | None]
+
+
+def _planes(predicted: Any, target: Any, brightfield: Any) -> Iterator[_Plane]:
+    for name, sources in _matched(predicted, target, brightfield):
+        stacks = [_opened(source) for source in sources]
+        counts = [len(stack.planes()) for stack in stacks]
+        if len({*counts}) > 1 or len({stack.plane_shape for stack in stacks}) > 1:
+            raise ImageError(
+                f"Expected images of one size for {name}, got {[stack.shape for stack in stacks]}; "
+                "compare the same field."
+            )
+        truths = IntensityRange.fit(np.stack([stacks[1].read(index) for index in stacks[1].planes()]))
+        for number, indices in enumerate(zip(*(stack.planes() for stack in stacks), strict=True)):
+            images = [stack.read(index) for stack, index in zip(stacks, indices, strict=True)]
+            label = name if counts[0] == 1 else f"{name}[{number}]"
+            bright = fill_non_finite(images[2]) if len(images) > 2 else None
+            yield label, _relative(images[0]), truths.apply(fill_non_finite(images[1])), bright
+
+
+def _matched(predicted: Any, target: Any, brightfield: Any) -> list[tuple[str, list[Any]]]:
+    """Pair up the files of folders by name; anything else is one image."""
+    given = [source for source in (predicted, target, brightfield) if source is not None]
+    if not all(isinstance(source, (str, Path)) and is_image_folder(Path(source)) for source in given):
+        return [(Path(target).name if isinstance(target, (str, Path)) else "image", given)]
+    files = [_by_stem(Path(folder)) for folder in given]
+    for folder, others in zip(given[1:], files[1:], strict=True):
+        if missing := sorted(set(files[0]) - set(others)):
+            raise FileError(f"Expected a partner for {files[0][missing[0]].name} in {folder}, got none; add it there.")
+    return [(path.name, [others[stem] for others in files]) for stem, path in files[0].items()]
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """List the images of a folder by their names without suffix, which may differ between stain and target."""
+    files: dict[str, Path] = {}
+    for path in list_images(folder):
+        other = files.setdefault(path.stem.removesuffix(".ome"), path)
+        if other is not path:
+            raise FileError(
+                f"Expected one image of each name in {folder}, got {other.name} and {path.name}; remove one."
+            )
+    return files
+
+
+def _opened(source: Any) -> Stack:
+    if isinstance(source, Stack):
+        return source
+    return read_stack(source) if isinstance(source, (str, Path)) else load_array(source)
+
+
+def _relative(stain: NDArray[Any]) -> NDArray[np.float32]:
+    """Bring a stain to [0, 1]: integers span their type."""
+    top = np.iinfo(stain.dtype).max if stain.dtype.kind in "ui" else 1
+    return (np.nan_to_num(stain.astype(np.float32)) / top).clip(0, 1)

@@ -1,0 +1,112 @@
+"""Patches for training: random crops, flips, turns and intensities, in an order fixed by seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.random import Generator as Random
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_mitostain.config import TrainSettings
+from napari_mitostain.errors import TrainingError
+from napari_mitostain.training.pairs import Pair
+
+Crop = tuple[int, int, int]
+"""Number of the pair, first row, first column."""
+
+_TRIES = 50
+"""Draws after which a frame without enough mitochondria gives fewer crops."""
+
+
+def batches_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the batches of an epoch; the same seed and epoch give the same batches, wherever a run resumes.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        Frames no smaller than a patch.
+    settings : TrainSettings
+    epoch : int
+
+    Yields
+    ------
+    brightfield, target : Tensor
+        Scaled brightfield and fluorescence in [0, 1], both (B, 1, patch, patch) float32.
+    """
+    random = np.random.default_rng([settings.seed, epoch])
+    crops = crops_of_epoch(pairs, settings, random)
+    for start in range(0, len(crops), settings.batch_size):
+        chosen = [
+            _augmented(*_cut(pairs, crop, settings.patch), random)
+            for crop in crops[start : start + settings.batch_size]
+        ]
+        stacked = np.stack([np.stack(patch) for patch in chosen])[:, :, None]  # (B, 2, 1, patch, patch)
+        batch = torch.from_numpy(stacked)
+        yield batch[:, 0], batch[:, 1]
+
+
+def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:
+    """Count the batches of an epoch at most; the area rule may drop a few."""
+    crops = sum(_crops_of(pair, settings) for pair in pairs)
+    return -(-crops // settings.batch_size)
+
+
+def crops_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, random: Random) -> list[Crop]:
+    """Draw the crops of every frame and shuffle them; those with too little mitochondrial area are drawn again.
+
+    Mitochondrial area are the pixels of at least mean + 1 standard deviation of the whole frame. A frame of the
+    patch's own size is taken as it is.
+
+    Raises
+    ------
+    TrainingError
+        If no frame has a crop with enough mitochondria.
+    """
+    crops: list[Crop] = []
+    for number, pair in enumerate(pairs):
+        free = [length - settings.patch for length in pair.target.shape]
+        if not any(free):
+            crops.append((number, 0, 0))
+            continue
+        bright = pair.target >= pair.target.mean() + pair.target.std()
+        kept = 0
+        for _ in range(_TRIES * settings.crops_per_frame):
+            row, column = (int(random.integers(0, room + 1)) for room in free)
+            area = bright[row : row + settings.patch, column : column + settings.patch].mean()
+            if area >= settings.minimum_area:
+                crops.append((number, row, column))
+                kept += 1
+            if kept == settings.crops_per_frame:
+                break
+    if not crops:
+        raise TrainingError(
+            f"Expected crops of which {settings.minimum_area:.0%} are mitochondria, got none; "
+            "lower minimum_area or choose another patch."
+        )
+    return [crops[i] for i in random.permutation(len(crops))]
+
+
+def _crops_of(pair: Pair, settings: TrainSettings) -> int:
+    return settings.crops_per_frame if max(pair.target.shape) > settings.patch else 1
+
+
+def _cut(pairs: Sequence[Pair], crop: Crop, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    number, row, column = crop
+    box = slice(row, row + side), slice(column, column + side)
+    return pairs[number].brightfield[box], pairs[number].target[box]
+
+
+def _augmented(
+    brightfield: NDArray[np.float32], target: NDArray[np.float32], random: Random
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Turn and flip both; vary contrast and noise of the brightfield patch only."""
+    turns, flip = int(random.integers(4)), bool(random.integers(2))
+    brightfield, target = (np.rot90(patch, turns) for patch in (brightfield, target))
+    if flip:
+        brightfield, target = brightfield[:, ::-1], target[:, ::-1]
+    contrast = np.float32(np.exp(random.normal(0, 0.2)))
+    noise = random.standard_normal(brightfield.shape, np.float32) * np.float32(random.uniform(0, 0.15))
+    return brightfield * contrast + noise, target

@@ -1,0 +1,115 @@
+"""A training run is a folder: settings, events, the last checkpoint, the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_mitostain.config import TrainSettings
+from napari_mitostain.errors import FileError, TrainingError
+from napari_mitostain.events import Event
+from napari_mitostain.image.files import atomic_write
+from napari_mitostain.image.files.failures import writing
+from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
+from napari_mitostain.training.step import Players
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    epoch, batch : int
+        The epoch it is in, and the batches of that epoch it has seen.
+    step : int
+        Steps since the start.
+    seconds : float
+        Time spent in steps, over all sessions.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model = path / "model.safetensors"
+        self._config = path / "config.json"
+        self._checkpoint = path / "checkpoint.safetensors"
+
+    def create(self, settings: TrainSettings, pairs: str) -> None:
+        """Start a new run.
+
+        Raises
+        ------
+        FileError
+            If the folder holds a run already, or cannot be written.
+        """
+        if self._config.exists():
+            raise FileError(
+                f"Expected a new folder for the run, got {self.path}, which holds one; use --resume or another."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(
+                f"Expected a folder that can be written, got {self.path} ({error.strerror}); choose another."
+            ) from error
+        atomic_write(self._config, json.dumps({"pairs": pairs, "settings": settings.to_dict()}, indent=2).encode())
+
+    def settings(self) -> TrainSettings:
+        """Read the settings the run was started with.
+
+        Raises
+        ------
+        TrainingError
+            If the folder holds no run, or its settings are damaged.
+        """
+        if not self._config.exists():
+            raise TrainingError(
+                f"Expected a run to resume in {self.path}, got no config.json; start it without --resume."
+            )
+        try:
+            return TrainSettings.from_dict(json.loads(self._config.read_bytes())["settings"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(
+                f"Expected the settings of a run in {self._config}, got {error}; start a new run."
+            ) from error
+
+    def log(self, event: Event) -> None:
+        """Append an event to ``events.jsonl``."""
+        path = self.path / "events.jsonl"
+        with writing(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event.to_dict()) + "\n")
+
+    def save(self, players: Players, progress: Progress) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(self._checkpoint, *_parts(players), progress=vars(progress))
+
+    def load(self, players: Players) -> Progress:
+        """Restore the checkpoint, if there is one."""
+        if not self._checkpoint.exists():
+            return Progress()
+        return Progress(**load_checkpoint(self._checkpoint, *_parts(players)))
+
+
+def _parts(players: Players) -> tuple[dict[str, Any], dict[str, Any]]:
+    networks = {"generator": players.generator, "discriminator": players.discriminator}
+    optimizers = {
+        "generator-optimizer": players.generator_optimizer,
+        "discriminator-optimizer": players.discriminator_optimizer,
+    }
+    return networks, optimizers

@@ -1,0 +1,174 @@
+"""One stretch of a run: epochs of steps, checkpoints between them, validation, and the model at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+
+import torch
+
+from napari_mitostain.config import StainSettings, TrainSettings, WeightSettings
+from napari_mitostain.errors import DeviceError, TrainingError
+from napari_mitostain.events import EpochDone, Event, Notice, RunDone, RunStarted, StepDone
+from napari_mitostain.model.card import Card
+from napari_mitostain.model.device import choose_dtype, is_out_of_memory
+from napari_mitostain.model.loading import Model, save_model
+from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.scoring import Scores, mean_scores, score
+from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.training.pairs import Pair
+from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
+from napari_mitostain.training.run import Progress, RunFolder
+from napari_mitostain.training.step import Players, train_step
+
+_CHECKPOINT_SECONDS = 50.0
+_WARM_UP_STEPS = 30
+_VALIDATIONS = 10
+"""How often a run is scored on its validation pairs."""
+
+
+@dataclass
+class Session:
+    """One stretch of a run, from its start or a checkpoint to its end or a stop."""
+
+    run: RunFolder
+    settings: TrainSettings
+    players: Players
+    progress: Progress
+    training: list[Pair]
+    validation: list[Pair]
+    saved_at: float = field(default_factory=time.monotonic)
+
+    def events(self) -> Generator[Event, None, None]:
+        """Train to the end; closing the iterator leaves a checkpoint to go on from."""
+        yield self._started()
+        if self.settings.split == "patch":
+            yield Notice(
+                message="Split by patch: crops of one field train and validate, so validation scores are too good."
+            )
+        elif not self.validation:
+            yield Notice(message="No acquisition is held out: this run has no validation scores.")
+        try:
+            while (fraction := self._fraction()) < 1:
+                losses = _Means()
+                yield from self._epoch(losses)
+                validate = int(self._fraction() * _VALIDATIONS) > int(fraction * _VALIDATIONS)
+                scores = self._validated().to_dict() if validate and self.validation else {}
+                yield EpochDone(
+                    epoch=self.progress.epoch - 1, fraction=self._fraction(), losses=losses.values(), scores=scores
+                )
+        except GeneratorExit:  # stopped by the caller: go on from here next time
+            self.run.save(self.players, self.progress)
+            raise
+        self.run.save(self.players, self.progress)
+        yield self._finished()
+
+    def _epoch(self, losses: _Means) -> Iterator[Event]:
+        device = next(self.players.generator.parameters()).device
+        dtype = choose_dtype(self.settings.precision, device)
+        batches = batches_of_epoch(self.training, self.settings, self.progress.epoch)
+        for batch in islice(batches, self.progress.batch, None):
+            started = time.monotonic()
+            self.players.set_learning_rate(self._learning_rate())
+            brightfield, target = (part.to(device).contiguous(memory_format=torch.channels_last) for part in batch)
+            with _enough_memory(device):
+                losses.add(train_step(self.players, brightfield, target, self.settings, dtype))
+            losses.require_finite(self.progress.step)
+            self.progress.batch += 1
+            self.progress.step += 1
+            self.progress.seconds += time.monotonic() - started
+            self._save_now_and_then()
+            yield StepDone(step=self.progress.step, fraction=self._fraction())
+            if self._fraction() >= 1:
+                break
+        self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+
+    def _fraction(self) -> float:
+        """Part of the run that is done, of its minutes or of its steps."""
+        if self.settings.minutes is not None:
+            return min(1.0, self.progress.seconds / (60 * self.settings.minutes))
+        assert self.settings.epochs is not None
+        steps = steps_per_epoch(self.training, self.settings)
+        return min(1.0, (self.progress.epoch + self.progress.batch / steps) / self.settings.epochs)
+
+    def _learning_rate(self) -> float:
+        """Warm up over the first steps, then fall to zero along a cosine."""
+        warm = min(1.0, (self.progress.step + 1) / _WARM_UP_STEPS)
+        return self.settings.learning_rate * warm * (1 + math.cos(math.pi * self._fraction())) / 2
+
+    def _save_now_and_then(self) -> None:
+        if time.monotonic() - self.saved_at > _CHECKPOINT_SECONDS:
+            self.run.save(self.players, self.progress)
+            self.saved_at = time.monotonic()
+
+    def _model(self, scores: dict[str, float] | None = None) -> Model:
+        card = Card(
+            name=self.run.path.resolve().name,
+            summary=f"Trained on {len(self.training)} pairs for {self.progress.step} steps.",
+            base_channels=self.settings.base_channels,
+            depth=self.settings.depth,
+            pixel_size_um=self.settings.pixel_size_um,
+            weighting=WeightSettings(scope="patch"),
+            training=self.settings.to_dict(),
+            scores={"validation": scores} if scores else {},
+        )
+        return Model(card, self.players.generator)
+
+    def _validated(self) -> Scores:
+        model = self._model()
+        predictor = Predictor(model, StainSettings(self.settings.device, self.settings.precision))
+        scores = []
+        for pair in self.validation:
+            plan = plan_tiles(pair.target.shape, predictor.tile, model.geometry)
+            scores.append(score(stitched(pair.brightfield, plan, predictor), pair.target))
+        return mean_scores(scores)
+
+    def _started(self) -> RunStarted:
+        names = {"training": self.training, "validation": self.validation}
+        return RunStarted(
+            output=str(self.run.path),
+            training=len(self.training),
+            validation=len(self.validation),
+            acquisitions={part: sorted({pair.acquisition for pair in pairs}) for part, pairs in names.items()},
+        )
+
+    def _finished(self) -> RunDone:
+        scores = self._validated().to_dict() if self.validation else {}
+        save_model(self._model(scores), self.run.model)
+        return RunDone(model=str(self.run.model), scores=scores)
+
+
+class _Means:
+    """Running means of an epoch's losses."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, losses: dict[str, torch.Tensor]) -> None:
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(loss)
+        self._count += 1
+
+    def require_finite(self, step: int) -> None:
+        if not all(math.isfinite(value) for value in self._sums.values()):
+            raise TrainingError(f"Expected finite losses, got {self._sums} at step {step}; lower the learning rate.")
+
+    def values(self) -> dict[str, float]:
+        return {name: value / max(1, self._count) for name, value in self._sums.items()}
+
+
+@contextmanager
+def _enough_memory(device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"Expected memory for a training step, got none left on {device}; use a smaller batch or patch."
+        ) from error
