@@ -1,0 +1,48 @@
+"""`mitostain models`: which models are installed, and their cards."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from napari_mitostain.cli.options import add_json
+from napari_mitostain.errors import ModelError
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("models", help="list the installed models, show a card")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="names and summaries of the installed models")
+    add_json(listing)
+    listing.set_defaults(run=run_list)
+    showing = actions.add_parser("show", help="the card of a model")
+    showing.add_argument("model", help="name of an installed model, or a .safetensors file")
+    add_json(showing)
+    showing.set_defaults(run=run_show)
+
+
+def run_list(arguments: argparse.Namespace) -> None:
+    """Print a line for each model, and on standard error what is wrong with those that cannot be listed."""
+    from napari_mitostain.model.library import load_card, model_files
+
+    cards = []
+    for path in model_files().values():
+        try:
+            cards.append(load_card(path))
+        except ModelError as error:
+            print(f"mitostain: {error}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps([{"name": card.name, "summary": card.summary} for card in cards]))
+        return
+    for card in cards:
+        print(f"{card.name:<20} {card.summary}")
+
+
+def run_show(arguments: argparse.Namespace) -> None:
+    """Print a card."""
+    from napari_mitostain.model.library import load_card
+
+    card = load_card(arguments.model)
+    print(json.dumps(json.loads(card.to_json())) if arguments.json else card.to_text())

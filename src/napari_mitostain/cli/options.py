@@ -1,0 +1,39 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args
+
+from napari_mitostain.config import Device, Precision, StainSettings
+
+
+def whole_number(text: str) -> int:
+    """Parse a whole number; argparse reports anything else with the option's name."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}; give one such as 512") from None
+
+
+def add_compute_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device`` and ``--precision``."""
+    parser.add_argument("--device", choices=get_args(Device), default="auto")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+
+
+def add_stain_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `stain_settings` reads."""
+    add_compute_options(parser)
+    parser.add_argument("--tile", type=whole_number, metavar="N", help="side of a tile in pixels")
+    parser.add_argument("--resample", action="store_true", help="resample to the model's pixel size on the fly")
+
+
+def stain_settings(arguments: argparse.Namespace) -> StainSettings:
+    """Collect the settings of `stain`."""
+    return StainSettings(arguments.device, arguments.precision, arguments.tile, arguments.resample)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object, the last line of standard output")

@@ -1,0 +1,58 @@
+"""`mitostain stain`: a file or a folder of brightfield images to stains."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from napari_mitostain.cli.options import add_json, add_stain_options, stain_settings, whole_number
+from napari_mitostain.cli.progress import drain
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("stain", help="predict the mitochondria of brightfield images")
+    parser.add_argument("input", type=Path, help="TIFF, OME-Zarr or PNG, or a folder of them")
+    parser.add_argument(
+        "output", type=Path, help=".ome.tif, .tif, .zarr or .png; for a folder, a folder of the same names"
+    )
+    parser.add_argument("--model", default=None, metavar="M", help="name of an installed model, or a .safetensors file")
+    parser.add_argument("--channel", type=whole_number, default=0, metavar="N", help="channel of brightfield, from 0")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    add_stain_options(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Stain, and say what was written."""
+    from napari_mitostain.events import FileDone, Notice  # torch is loaded only by the commands that compute
+    from napari_mitostain.image.files import is_image_folder
+    from napari_mitostain.model.library import DEFAULT_MODEL
+    from napari_mitostain.model.loading import load_model
+    from napari_mitostain.staining import stain_file, stain_folder
+
+    settings = stain_settings(arguments)
+    model = load_model(arguments.model or DEFAULT_MODEL)
+    job = stain_folder if is_image_folder(arguments.input) else stain_file
+    started = time.monotonic()
+    outputs, notices = [], []
+    events = job(arguments.input, arguments.output, model, settings, arguments.channel, arguments.overwrite)
+    for event in drain(events, arguments.input.name):
+        if isinstance(event, FileDone):
+            outputs.append(event.output)
+        if isinstance(event, Notice):
+            notices.append(event.message)
+    seconds = round(time.monotonic() - started, 3)
+    if arguments.json:
+        result = {"outputs": outputs, "notices": notices, "seconds": seconds}
+        print(
+            json.dumps(
+                result | {"model": model.card.name, "model_sha256": model.sha256, "settings": settings.to_dict()}
+            )
+        )
+    else:
+        print(f"Stained {len(outputs)} image(s) in {seconds:.1f} s with {model.card.name}: {arguments.output}")
+        print(model.card.limits)

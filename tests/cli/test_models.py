@@ -1,0 +1,59 @@
+"""`mitostain models`: what is installed, and the cards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_mitostain.model import library
+from napari_mitostain.model.library import DEFAULT_MODEL
+from napari_mitostain.model.loading import Model, save_model
+
+
+def test_list_names_the_bundled_model_and_the_users_own(mitostain: Any, tiny_model: Model) -> None:
+    library.user_models().mkdir(parents=True, exist_ok=True)
+    save_model(tiny_model, library.user_models() / "tiny.safetensors")
+    done = mitostain("models", "list")
+    assert done.status == 0
+    assert any(line.split()[0] == DEFAULT_MODEL for line in done.out.splitlines())
+    assert any(line.split() == ["tiny", "A", "tiny", "one."] for line in done.out.splitlines())
+    names = [entry["name"] for entry in mitostain("models", "list", "--json").json]
+    assert set(names) >= {DEFAULT_MODEL, "tiny"}
+
+
+@pytest.mark.parametrize("broken", ["{", '{"format": "mitostain-model/0"}'])
+def test_broken_card_of_one_model_does_not_hide_the_others(
+    mitostain: Any, tmp_path: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    monkeypatch.setattr(library, "user_models", lambda: tmp_path)
+    save_model(tiny_model, tmp_path / "broken.safetensors")
+    (tmp_path / "broken.json").write_text(broken)
+    done = mitostain("models", "list")
+    assert done.status == 0
+    assert any(line.split()[0] == DEFAULT_MODEL for line in done.out.splitlines())
+    assert "broken.json" in done.err
+
+
+def test_show_prints_what_a_user_must_know(mitostain: Any, model_file: Path) -> None:
+    done = mitostain("models", "show", model_file)
+    assert done.status == 0
+    assert "Pixel size: 100 nm" in done.out
+    assert "not quantitative fluorescence" in done.out
+
+
+def test_show_json_is_the_card(mitostain: Any, model_file: Path) -> None:
+    shown = mitostain("models", "show", model_file, "--json").json
+    assert shown == json.loads(model_file.with_suffix(".json").read_text())
+
+
+def test_show_of_the_bundled_model_names_its_pixel_size(mitostain: Any) -> None:
+    card = mitostain("models", "show", DEFAULT_MODEL, "--json").json
+    assert card["name"] == DEFAULT_MODEL
+    assert card["pixel_size_um"] == pytest.approx(0.08)
+
+
+def test_show_of_an_unknown_model_names_the_known_ones(mitostain: Any) -> None:
+    assert DEFAULT_MODEL in mitostain("models", "show", "nobody").sentence

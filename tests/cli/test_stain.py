@@ -1,0 +1,112 @@
+"""`mitostain stain`: what it writes and what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_mitostain.image.files import read_stack
+from napari_mitostain.model.loading import load_model
+from napari_mitostain.staining import stain
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".tif", ".zarr", ".png"])
+def test_file_is_stained_as_the_api_stains_it(
+    mitostain: Any, tmp_path: Path, plane_file: Path, cells: np.ndarray, model_file: Path, suffix: str
+) -> None:
+    output = tmp_path / f"stain{suffix}"
+    done = mitostain("stain", plane_file, output, "--model", model_file)
+    assert (done.status, done.err) == (0, "")
+    written = read_stack(output)
+    assert written.plane_shape == cells.shape
+    values = written.read(()) / (65535 if suffix == ".png" else 1)
+    np.testing.assert_allclose(values, stain(cells, load_model(model_file)), atol=1 / 65535)
+    if suffix != ".png":
+        assert written.pixel_size == pytest.approx(0.1)
+
+
+def test_json_is_the_last_line_and_says_what_was_done(
+    mitostain: Any, tmp_path: Path, plane_file: Path, model_file: Path
+) -> None:
+    done = mitostain("stain", plane_file, tmp_path / "out.tif", "--model", model_file, "--tile", 16, "--json")
+    assert done.json["outputs"] == [str(tmp_path / "out.tif")]
+    assert done.json["notices"] == []
+    assert done.json["model"] == "tiny"
+    assert done.json["model_sha256"] == hashlib.sha256(model_file.read_bytes()).hexdigest()
+    assert done.json["settings"]["tile"] == 16
+    assert done.json["seconds"] > 0
+
+
+def test_words_for_people_hold_the_limits(mitostain: Any, tmp_path: Path, plane_file: Path, model_file: Path) -> None:
+    done = mitostain("stain", plane_file, tmp_path / "out.tif", "--model", model_file)
+    assert "not quantitative fluorescence" in done.out
+    assert "1 image(s)" in done.out
+
+
+def test_model_by_its_name_is_the_default_one(mitostain: Any, tmp_path: Path, plane_file: Path) -> None:
+    named = mitostain("stain", plane_file, tmp_path / "a.tif", "--model", "h9c2-omp25", "--json").json
+    default = mitostain("stain", plane_file, tmp_path / "b.tif", "--json").json
+    assert named["model_sha256"] == default["model_sha256"]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), tifffile.imread(tmp_path / "b.tif"))
+
+
+def test_folder_is_stained_and_the_bad_one_named(
+    mitostain: Any, tmp_path: Path, cells: np.ndarray, model_file: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("a.tif", "c.tif"):
+        tifffile.imwrite(source / name, cells)
+    (source / "b.tif").write_text("no image")
+    done = mitostain("stain", source, tmp_path / "out", "--model", model_file)
+    assert done.status == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.tif", "c.tif"]
+    *notices, error = done.err.splitlines()
+    assert [line.split(" was left out")[0] for line in notices] == ["mitostain: b.tif"]
+    assert "1 that cannot: b.tif" in error
+    assert "Traceback" not in done.err
+
+
+def test_notices_go_to_standard_error_and_into_the_json(
+    mitostain: Any, tmp_path: Path, cells: np.ndarray, model_file: Path
+) -> None:
+    image = cells.astype(np.float32)
+    image[3, 4] = np.nan
+    tifffile.imwrite(tmp_path / "holed.tif", image)
+    done = mitostain("stain", tmp_path / "holed.tif", tmp_path / "out.tif", "--model", model_file, "--json")
+    assert done.status == 0
+    assert "not finite" in done.err
+    assert ["not finite" in notice for notice in done.json["notices"]] == [True]
+
+
+def test_overwrite_replaces(mitostain: Any, tmp_path: Path, plane_file: Path, model_file: Path) -> None:
+    (tmp_path / "out.tif").write_text("old")
+    done = mitostain("stain", plane_file, tmp_path / "out.tif", "--model", model_file, "--overwrite")
+    assert done.status == 0
+    assert tifffile.imread(tmp_path / "out.tif").dtype == np.float32
+
+
+def test_ctrl_c_leaves_no_partial_file_and_130(tmp_path: Path, cells: np.ndarray, model_file: Path) -> None:
+    tifffile.imwrite(tmp_path / "long.tif", np.stack([cells] * 4000), metadata={"axes": "ZYX"})
+    output = tmp_path / "out" / "stain.tif"
+    command = [sys.executable, "-m", "napari_mitostain", "stain", tmp_path / "long.tif", output, "--model", model_file]
+    process = subprocess.Popen([*command, "--tile", "4"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not output.parent.exists() or not [*output.parent.iterdir()]:  # until it writes
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert err == "mitostain: interrupted\n"
+    assert not [*output.parent.iterdir()]

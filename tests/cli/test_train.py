@@ -1,0 +1,103 @@
+"""`mitostain train`: runs, stops by Ctrl-C, resumes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from napari_mitostain.cli import main
+from napari_mitostain.model.loading import load_model
+
+TINY = ["--init", "tiny", "--patch", "32", "--batch-size", "1", "--precision", "float32", "--device", "cpu"]
+
+
+@pytest.fixture
+def folder(pairs_folder: Callable[..., Path]) -> Path:
+    return pairs_folder("a_t1.tif", "a_t2.tif", "b_t1.tif")
+
+
+def test_train_writes_a_run_that_stains(
+    folder: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    options = [*TINY, "--epochs", "2", "--holdout", "b", "--generator-loss", "l1", "--discriminator-loss", "focal"]
+    assert main(["train", str(folder), "--output", str(run), *options, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    assert [line["event"] for line in lines] == ["RunStarted", "EpochDone", "EpochDone", "RunDone"]
+    assert all("time" in line for line in lines)
+    assert lines[0]["acquisitions"] == {"training": ["a"], "validation": ["b"]}
+    card = load_model(run / "model.safetensors").card
+    assert (card.training["generator_loss"], card.training["discriminator_loss"]) == ("l1", "focal")
+    out = tmp_path / "out.tif"
+    assert main(["stain", str(image), str(out), "--model", lines[-1]["model"]]) == 0
+    assert out.exists()
+
+
+def test_train_says_where_the_model_is(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(folder), "--output", str(tmp_path / "run"), *TINY, "--epochs", "1", "--holdout"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"Trained {tmp_path / 'run' / 'model.safetensors'}\n"
+    assert "No acquisition is held out" in printed.err
+
+
+def test_folder_of_a_run_is_refused_and_resumed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(folder), "--output", str(tmp_path / "run"), *TINY, "--epochs", "1"]
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+
+
+def test_interrupt_stops_at_a_checkpoint_from_which_the_run_goes_on(
+    folder: Path, tmp_path: Path, installed: Path
+) -> None:
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    init = ["--init", str(installed / "tiny.safetensors")]
+    options = [*TINY[2:], "--epochs", "60"]
+    command = [sys.executable, "-m", "napari_mitostain", "train", str(folder), "--output", str(run), *init, *options]
+    with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "EpochDone":
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read(), process.stderr.read()
+        assert process.wait(60) == 130
+    assert said[1] == "mitostain: interrupted\n"
+    assert not (run / "model.safetensors").exists()
+    assert sorted(path.name for path in run.iterdir()) == ["checkpoint.safetensors", "config.json", "events.jsonl"]
+    uninterrupted = [str(whole) if part == str(run) else part for part in command]
+    for rest in ([*command, "--resume"], uninterrupted):  # in processes of their own: sums depend on the threads
+        subprocess.run(rest, check=True, capture_output=True)
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_interrupted_stain_leaves_no_file(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_mitostain.model.predictor import Predictor
+
+    predict = Predictor.__call__
+
+    def interrupted(self: Predictor, window: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return predict(self, window)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Predictor, "__call__", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["stain", str(image), str(tmp_path / "out.tif"), "--model", "tiny"]) == 130
+    assert capsys.readouterr().err == "mitostain: interrupted\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["cells.tif"]
+    assert signal.getsignal(signal.SIGINT) is before
