@@ -1,0 +1,133 @@
+"""Brings what a job says to the main thread: events in batches, progress, notices, errors, the end."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from napari.utils.notifications import show_error, show_warning
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_mitostain._qt.jobs import Job, Outcome, Task, new_job
+from napari_mitostain._qt.progress import ActivityBar, Clock, fraction_of
+from napari_mitostain.errors import MitostainError
+from napari_mitostain.events import Event, Notice
+
+_TICK_MS = 40
+"""Time between two looks at the events of a job: quick for the eye, and a flood of events costs one look."""
+
+_NOTICES_SHOWN = 3
+"""Notices of a job that the user sees one by one; a long stack could bring thousands."""
+
+
+class JobRunner(QObject):
+    """Runs one job at a time and speaks for it on the main thread.
+
+    Errors become notifications, notices too, progress goes to napari's activity dock. However a job ends, `ended` is
+    emitted once, unless the runner is gone. With the runner (its parent widget) go its jobs.
+
+    Attributes
+    ----------
+    received : Signal(list)
+        Events since the last emission, in order.
+    progressed : Signal(float, object)
+        Part of the job that is done, and seconds left (None while unknown).
+    ended : Signal(Outcome)
+    """
+
+    received = Signal(list)
+    progressed = Signal(float, object)
+    ended = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._look)
+        self._threads: list[Job] = []
+        self.destroyed.connect(partial(_stop_all, self._threads))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a job runs that was not cancelled."""
+        return self._job is not None
+
+    def start(self, title: str, task: Task) -> None:
+        """Run a task in a thread, in place of the job that runs now.
+
+        Parameters
+        ----------
+        title : str
+            What the job does, for people: "Staining cells".
+        task : Task
+            Holds arrays and frozen settings, never layers or widgets.
+        """
+        self.cancel()
+        job = new_job(title, task)
+        self._threads[:] = [thread for thread in self._threads if not thread.has_ended] + [job]
+        self._job, self._clock, self._notices = job, Clock(), 0
+        self._bar = ActivityBar(title)
+        self._timer.start()
+        job.start()
+
+    def cancel(self) -> None:
+        """Stop the job; it is over for the viewer at once, its thread ends within a tile."""
+        if self._job is not None:
+            self._job.quit()
+            self._end(Outcome("cancelled"))
+
+    def _look(self) -> None:
+        """Take what the job has said. Each step may run Qt events, so each asks whether the job is still the one."""
+        job = self._job
+        if job is None:
+            return
+        if job.abort_requested or self._bar.is_cancelled:  # by napari's close dialog, or in the activity dock
+            self.cancel()
+            return
+        items = job.waiting()
+        if events := [item for item in items if isinstance(item, Event)]:
+            self._tell(job, events)
+        if job is self._job and items and isinstance(outcome := items[-1], Outcome):
+            self._end(outcome)
+
+    def _tell(self, job: Job, events: list[Event]) -> None:
+        self.received.emit(events)
+        if job is self._job:
+            self._warn([event.message for event in events if isinstance(event, Notice)])
+        steps = [(fraction, event.time) for event in events if (fraction := fraction_of(event)) is not None]
+        if job is self._job and steps:
+            self.progressed.emit(steps[-1][0], self._clock.seconds_left(*steps[-1]))
+            self._bar.show(steps[-1][0])
+
+    def _warn(self, messages: list[str]) -> None:
+        for message in messages[: max(0, _NOTICES_SHOWN - self._notices)]:
+            show_warning(message)
+        self._notices += len(messages)
+
+    def _end(self, outcome: Outcome) -> None:
+        self._timer.stop()
+        self._job = None
+        if self._notices > _NOTICES_SHOWN:
+            show_warning(f"{self._notices - _NOTICES_SHOWN} more notices like these.")
+        if outcome.error is not None:
+            _report(outcome.error)
+        self._bar.close()
+        self.ended.emit(outcome)
+
+
+def _report(error: Exception) -> None:
+    """Tell the user why a job failed: our own errors are sentences, others need their type."""
+    if isinstance(error, MitostainError):
+        show_error(str(error))
+    else:
+        logging.getLogger(__name__).error("A job failed.", exc_info=error)
+        show_error(f"{type(error).__name__}: {error}")
+
+
+def _stop_all(jobs: list[Job], *_: Any) -> None:
+    for job in jobs:
+        job.quit()
+    for job in jobs:
+        job.stop()

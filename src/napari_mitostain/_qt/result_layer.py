@@ -1,0 +1,138 @@
+"""The layer that a job fills: added or replaced, refreshed as pixels come, given back if there was nothing to show."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+
+from napari_mitostain.errors import FileError
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+METADATA = "mitostain"
+"""Key of a layer's metadata under which a result says what it is and where it comes from."""
+
+_WORDS = {"stain": "stain", "weights": "TN weights"}
+"""What is added to the source's name, by kind of result."""
+
+_IN_MEMORY_BYTES = 4 * 2**30
+"""Results larger than this lie in a temporary file, which goes away with its layer."""
+
+_REFRESH_S = 0.1
+_REFRESH_SHARE = 10
+"""Refreshes of a huge plane are slow; they get at most one part in ten of the main thread's time."""
+
+
+def empty_result(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return zeros that take up memory (or room on disk) only where they are filled.
+
+    Raises
+    ------
+    FileError
+        If the result is too large for memory and for the temporary folder.
+    """
+    needed = int(np.prod(shape, dtype=np.int64)) * 4
+    if needed <= _IN_MEMORY_BYTES:
+        return np.zeros(shape, np.float32)
+    if (room := shutil.disk_usage(tempfile.gettempdir()).free) < needed:
+        raise FileError(
+            f"Expected {needed / 2**30:.1f} GB of room in {tempfile.gettempdir()} for the result, got "
+            f"{room / 2**30:.1f} GB; choose the current plane, or use `mitostain stain` to write to a file."
+        )
+    with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
+        return np.memmap(file, np.float32, "w+", shape=shape)
+
+
+def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
+    """Return the newest result of a kind ("stain", "weights") that was made from a layer, if it is still there."""
+    made = [layer for layer in viewer.layers if _origin(layer) == (kind, str(source.unique_id))]
+    return made[-1] if made else None
+
+
+class ResultLayer:
+    """A layer on its way to be complete. Only for the main thread.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    data : ndarray of float32
+        Filled by a job.
+    source : Image
+        What the result is made from.
+    kind : str
+        "stain" or "weights".
+    transforms : mapping
+        See `carried`.
+    look : mapping
+        Colormap, blending and so on of a new layer; a replaced one keeps its own.
+    replaced : Image, optional
+        The layer whose pixels the result takes the place of.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        data: NDArray[np.float32],
+        source: Image,
+        kind: str,
+        transforms: Mapping[str, Any],
+        look: Mapping[str, Any],
+        replaced: Image | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self._next_refresh, self._is_empty = 0.0, True
+        self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
+        self._before = _state(replaced, transforms) if replaced is not None else None
+        if replaced is None:
+            self.layer = Image(data, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
+            active = viewer.layers.selection.active
+            viewer.add_layer(self.layer)
+            viewer.layers.selection.active = active  # the user goes on with the layer at hand
+        else:
+            self.layer = replaced
+            _apply(self.layer, {"data": data, **transforms})
+        self.record({})
+
+    def record(self, metadata: Mapping[str, Any]) -> None:
+        """Add to what the layer says about its origin."""
+        self.metadata = {**self.metadata, **metadata}
+        self.layer.metadata = {**self.layer.metadata, METADATA: self.metadata}
+
+    def painted(self, in_view: Sequence[bool]) -> None:
+        """Show new pixels, unless that was done just now; `in_view` tells for each change whether it can be seen."""
+        self._is_empty = self._is_empty and not in_view
+        if any(in_view) and (begin := perf_counter()) >= self._next_refresh:
+            self.layer.refresh(thumbnail=False, extent=False, highlight=False)
+            end = perf_counter()
+            self._next_refresh = end + max(_REFRESH_S, _REFRESH_SHARE * (end - begin))
+
+    def finish(self) -> None:
+        """Leave the layer as far as it was filled. One that was not goes, or shows again what it showed before."""
+        if not self._is_empty:
+            self.layer.refresh()
+        elif self._before is not None:
+            _apply(self.layer, self._before)
+        elif self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)
+
+
+def _origin(layer: Any) -> tuple[Any, Any]:
+    told = layer.metadata.get(METADATA, {})
+    return (told.get("result"), told.get("source_layer")) if isinstance(told, Mapping) else (None, None)
+
+
+def _state(layer: Image, names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(layer, name) for name in ("data", *names, "metadata")}
+
+
+def _apply(layer: Image, state: Mapping[str, Any]) -> None:
+    for name, value in state.items():
+        setattr(layer, name, value)

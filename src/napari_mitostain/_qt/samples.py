@@ -1,0 +1,47 @@
+"""File > Open Sample: simulated images that ship with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_mitostain.image import Stack
+from napari_mitostain.image.files import read_stack
+
+FOLDER = Path(__file__).parents[1] / "samples"
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
+
+
+def brightfield_stack() -> list[LayerData]:
+    """Open a brightfield stack of simulated cells."""
+    return [_layer_data("brightfield_stack", "brightfield")]
+
+
+def pair() -> list[LayerData]:
+    """Open brightfield and mitochondria of the same simulated cells."""
+    return [
+        _layer_data("pair_brightfield", "brightfield"),
+        _layer_data("pair_mitochondria", "mitochondria", colormap="green", blending="additive"),
+    ]
+
+
+def stack_mitochondria() -> list[LayerData]:
+    """Open the mitochondria that the simulated brightfield stack was made with."""
+    return [_layer_data("stack_mitochondria", "mitochondria", colormap="green", blending="additive")]
+
+
+def _layer_data(file: str, name: str, **look: Any) -> LayerData:
+    stack = read_stack(FOLDER / f"{file}.ome.tif")
+    return stack.data, {"name": name, **_calibration(stack), **look}, "image"
+
+
+def _calibration(stack: Stack) -> dict[str, Any]:
+    """Return scale, units and axis labels; an axis of unknown scale counts pixels."""
+    return {
+        "scale": [stack.scale.get(axis, 1) for axis in stack.axes],
+        "units": [_UNITS[axis] if axis in stack.scale else "pixel" for axis in stack.axes],
+        "axis_labels": [axis.lower() for axis in stack.axes],
+    }

@@ -1,0 +1,90 @@
+"""What the stain widget's thread does: load the model, stain plane by plane, fill the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.config import StainSettings
+from napari_mitostain.events import Event, PlaneDone, TileDone
+from napari_mitostain.image import PlaneIndex, Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    """The model is there and staining begins; `metadata` records it in the result layer."""
+
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StainPlan:
+    """Everything a job needs, taken from the viewer before it starts.
+
+    Attributes
+    ----------
+    stack : Stack
+    model : str
+    settings : StainSettings
+    channel : int
+    planes : tuple of tuple of int
+        In the order of staining.
+    origin : tuple of int
+        The stain's plane that the first plane of `result` is: all zero for a whole stack.
+    result : ndarray of float32
+        Filled in place by the job's thread, and only by it.
+    """
+
+    stack: Stack
+    model: str
+    settings: StainSettings
+    channel: int
+    planes: tuple[PlaneIndex, ...]
+    origin: PlaneIndex
+    result: NDArray[np.float32]
+
+
+def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
+    """Stain a plan's planes into its result.
+
+    The pixels are written here, in the thread: the main thread has nothing to copy, only to show.
+
+    Yields
+    ------
+    Event
+        `ModelLoaded`, then those of `stain_stack`.
+    """
+    from napari_mitostain.model.loading import load_model
+    from napari_mitostain.staining import provenance, stain_stack
+
+    leave_a_core_to_the_viewer()
+    model = load_model(plan.model)
+    origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
+    words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
+    yield ModelLoaded(metadata={**origin.details, **words})
+    events = stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)
+    with closing(cast(Generator[Event, None, None], events)):
+        for event in events:
+            _fill(plan, event)
+            yield event
+
+
+def leave_a_core_to_the_viewer() -> None:
+    """Let torch compute with all cores but one, so that the viewer stays quick; holds for the thread that calls it."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
+
+
+def _fill(plan: StainPlan, event: Event) -> None:
+    if isinstance(event, (TileDone, PlaneDone)):
+        index = tuple(i - first for i, first in zip(event.plane, plan.origin, strict=True))
+        box = event.box if isinstance(event, TileDone) else (slice(None), slice(None))
+        plan.stack.put(plan.result, index, event.values, box)

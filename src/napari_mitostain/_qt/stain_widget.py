@@ -1,0 +1,128 @@
+"""The dock widget "Digital stain"."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_mitostain._qt.card_view import CardView, card_of, pixel_note
+from napari_mitostain._qt.job_runner import JobRunner
+from napari_mitostain._qt.jobs import Outcome
+from napari_mitostain._qt.layers import layer_pixel_size
+from napari_mitostain._qt.progress import words_for
+from napari_mitostain._qt.stain_form import StainForm
+from napari_mitostain._qt.stain_job import stain_job
+from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain._qt.stain_run import StainRun
+from napari_mitostain.errors import MitostainError
+from napari_mitostain.events import Event
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_ENDED = {
+    "done": "Done. The stain is predicted, not measured.",
+    "cancelled": "Cancelled; the stain is kept as far as it came.",
+    "failed": "Stopped by an error: {}",
+}
+
+
+class StainWidget(QWidget):
+    """Stains brightfield layers of a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._run: StainRun | None = None
+        self.runner = JobRunner(self)
+        self.form = StainForm(viewer)
+        self.button = QPushButton("Stain")
+        self.bar = QProgressBar()
+        self.words = QLabel()
+        self.card = CardView()
+        layout = QVBoxLayout(self)
+        for widget in (self.form, self.button, self.bar, self.words, self.card):
+            layout.addWidget(widget)
+        self.bar.setMaximum(1000)
+        self.words.setWordWrap(True)
+        self.bar.hide()
+        self.words.hide()
+        self._connect()
+        self._look(self.form.value())
+
+    def reset_choices(self, *_: Any) -> None:
+        """Follow the viewer's layers; napari calls this when they change."""
+        self.form.reset_choices()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop the job when the dock widget is closed for good, which takes this widget out of it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.runner.cancel()
+        return bool(super().event(event))
+
+    def _connect(self) -> None:
+        self.form.valueChanged.connect(self._look)
+        self.button.clicked.connect(self._toggle)
+        self.runner.received.connect(self._receive)
+        self.runner.progressed.connect(self._progress)
+        self.runner.ended.connect(self._finish)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+
+    def _look(self, request: StainRequest) -> None:
+        """Show the model's card, and whether the image suits it."""
+        card = card_of(request.model) if request.model else "No model is installed."
+        size = layer_pixel_size(request.layer) if request.layer is not None else None
+        self.card.show_card(card)
+        self.form.show_pixel_note(*(pixel_note(size, card) if request.layer is not None else ("", False)))
+        self.button.setEnabled(self.runner.is_running or (request.layer is not None and bool(request.model)))
+
+    def _toggle(self) -> None:
+        if self.runner.is_running:
+            self.runner.cancel()
+        else:
+            self._start(self.form.value())
+
+    def _start(self, request: StainRequest) -> None:
+        assert request.layer is not None, "the button is off without a layer"
+        try:
+            self._run = StainRun(self._viewer, request.layer, request)
+        except MitostainError as error:
+            show_error(str(error))
+            return
+        self.button.setText("Cancel")
+        self._progress(0.0, None)
+        self.runner.start(f"Staining {request.layer.name}", partial(stain_job, self._run.plan))
+
+    def _receive(self, events: list[Event]) -> None:
+        if self._run is not None:
+            self._run.receive(events)
+
+    def _progress(self, fraction: float, seconds: float | None) -> None:
+        self.bar.setValue(round(1000 * fraction))
+        self.words.setText(words_for(seconds))
+        self.bar.show()
+        self.words.show()
+
+    def _finish(self, outcome: Outcome) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.result.finish()
+        self.button.setText("Stain")
+        self.bar.hide()
+        self.words.setText(_ENDED[outcome.kind].format(outcome.error))
+        self.form.reset_choices()  # torch, loaded by now, knows the devices
+        self._look(self.form.value())
+
+    def _on_removed(self, event: Any) -> None:
+        """Stop when the user deletes the layer that is being filled; its source may go, its pixels are at hand."""
+        if self._run is not None and event.value is self._run.result.layer:
+            self.runner.cancel()

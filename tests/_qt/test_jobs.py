@@ -1,0 +1,172 @@
+"""Jobs and their runner, with tasks made for the purpose."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from napari.utils.progress import progress
+
+from napari_mitostain._qt.job_runner import JobRunner
+from napari_mitostain._qt.jobs import new_job
+from napari_mitostain.errors import DeviceError
+from napari_mitostain.events import Notice, StepDone, TileDone
+
+
+@pytest.fixture
+def runner(qapp: Any, until: Any) -> Iterator[JobRunner]:
+    runner = JobRunner()
+    yield runner
+    runner.cancel()
+    until(lambda: not WorkerBase._worker_set)
+
+
+@pytest.fixture
+def log(runner: JobRunner) -> list[Any]:
+    """The batches of events, then the outcome."""
+    told: list[Any] = []
+    runner.received.connect(told.append)
+    runner.ended.connect(told.append)
+    return told
+
+
+def step(number: int = 0) -> StepDone:
+    return StepDone(step=number, fraction=0.5)
+
+
+def test_events_come_in_order_on_the_main_thread(runner, log, until):
+    threads = set()
+    runner.received.connect(lambda _: threads.add(threading.current_thread()))
+    runner.start("Counting", lambda: (step(i) for i in range(100)))
+    until(lambda: not runner.is_running)
+    assert [event.step for events in log[:-1] for event in events] == list(range(100))
+    assert log[-1].kind == "done"
+    assert threads == {threading.main_thread()}
+
+
+def test_a_flood_is_taken_in_batches_and_the_job_waits(runner, log, until):
+    """However quick the job, the main thread is called once a tick, with a bounded number of events."""
+    runner.start("Flooding", lambda: (step(i) for i in range(3000)))
+    begin = time.monotonic()
+    until(lambda: not runner.is_running)
+    batches = [len(events) for events in log[:-1]]
+    assert sum(batches) == 3000
+    assert len(batches) <= (time.monotonic() - begin) / 0.035 + 2  # a tick is 40 ms, Qt's timers are 5 % coarse
+    assert max(batches) <= 64  # a full queue, and at most as much again while it is emptied
+
+
+def test_cancel_closes_the_iterator_and_drops_what_waits(runner, log, until):
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield step()
+        finally:
+            closed.set()
+
+    runner.start("Running on", endless)
+    until(lambda: len(log) > 0)
+    runner.cancel()
+    assert log[-1].kind == "cancelled"
+    count = len(log)
+    assert closed.wait(10)
+    until(lambda: not runner._threads[0].is_running)
+    assert len(log) == count
+
+
+def test_a_new_job_takes_the_place_of_the_old_and_hears_none_of_its_events(runner, log, until):
+    release = threading.Event()
+
+    def old():
+        yield step(1)
+        release.wait(30)
+        yield step(1)
+
+    runner.start("Old", old)
+    until(lambda: len(log) == 1)
+    runner.start("New", lambda: (step(2) for _ in range(3)))
+    release.set()
+    until(lambda: not runner.is_running)
+    assert log[1].kind == "cancelled"
+    assert {event.step for events in log[2:-1] for event in events} == {2}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("CUDA out of memory"), "RuntimeError: CUDA out of memory"),
+        (StopIteration("odd"), "RuntimeError: generator raised StopIteration"),
+        (DeviceError("Expected a device, got none; buy one."), "Expected a device, got none; buy one."),
+    ],
+)
+def test_errors_are_told_and_end_the_job(runner, log, until, notifications, error, message):
+    def failing():
+        yield step()
+        raise error
+
+    bars = len(progress._all_instances)
+    runner.start("Failing", failing)
+    assert len(progress._all_instances) == bars + 1
+    until(lambda: not runner.is_running)
+    assert log[-1].kind == "failed"
+    assert [notification.message for notification in notifications] == [message]
+    assert len(progress._all_instances) == bars
+
+
+def test_only_the_first_notices_are_shown(runner, until, notifications):
+    runner.start("Noting", lambda: (Notice(message=f"plane {i}") for i in range(50)))
+    until(lambda: not runner.is_running)
+    told = [notification.message for notification in notifications]
+    assert told == ["plane 0", "plane 1", "plane 2", "47 more notices like these."]
+
+
+def test_progress_and_time_left(runner, until):
+    told: list[tuple[float, float | None]] = []
+    runner.progressed.connect(lambda fraction, seconds: told.append((fraction, seconds)))
+
+    def two_tiles():
+        for number in (1, 2):
+            values = np.zeros((1, 1), np.float32)
+            yield TileDone(plane=(), box=(slice(1), slice(1)), values=values, fraction=number / 4, time=10.0 * number)
+            time.sleep(0.1)  # two ticks
+
+    runner.start("Staining", two_tiles)
+    until(lambda: not runner.is_running)
+    assert told == [(0.25, None), (0.5, 20.0)]
+
+
+def test_images_of_a_job_are_let_go_when_it_ends(viewer, runner, until):
+    """napari keeps a worker until its window closes; the arrays of its task must not be kept with it."""
+    image = np.zeros(10)
+    kept = weakref.ref(image)
+
+    def task(image=image):
+        yield step(int(image[0]))
+
+    runner.start("Holding", task)
+    del image, task
+    until(lambda: not runner.is_running and not runner._threads[0].is_running)
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_job_stopped_in_line_never_begins(qtbot):
+    began = threading.Event()
+
+    def task():
+        began.set()
+        yield step()
+
+    job = new_job("Late", task)
+    job.stop()
+    job.work()  # as its thread does when its turn comes
+    assert job.has_ended
+    assert not began.is_set()

@@ -1,0 +1,71 @@
+"""File > Open Sample and the demo, on small files made for the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from imageio.v3 import imread
+
+from napari_mitostain._qt import demo, samples
+from napari_mitostain.image.files import read_stack
+
+SIZE = {f"PhysicalSize{axis}{part}": value for axis in "ZYX" for part, value in (("", 0.08), ("Unit", "µm"))}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    random = np.random.default_rng(3)
+    for name, axes in (
+        ("brightfield_stack", "ZYX"),
+        ("stack_mitochondria", "ZYX"),
+        ("pair_brightfield", "YX"),
+        ("pair_mitochondria", "YX"),
+    ):
+        image = random.integers(0, 255, (3, 48, 40)[-len(axes) :], dtype=np.uint8)
+        metadata = {"axes": axes, **{key: value for key, value in SIZE.items() if key[12] in axes}}
+        tifffile.imwrite(folder / f"{name}.ome.tif", image, ome=True, metadata=metadata)
+    monkeypatch.setattr(samples, "FOLDER", folder)
+    return folder
+
+
+def test_samples_open_with_pixel_size_units_and_labels(viewer, files):
+    (stack,) = viewer.open_sample("napari-mitostain", "brightfield_stack")
+    assert stack.data.shape == (3, 48, 40)
+    np.testing.assert_allclose(stack.scale, (0.08, 0.08, 0.08))
+    assert stack.axis_labels == ("z", "y", "x")
+    assert {str(unit) for unit in stack.units} == {"micrometer"}
+    viewer.layers.clear()
+    brightfield, mitochondria = viewer.open_sample("napari-mitostain", "pair")
+    assert [brightfield.name, mitochondria.name] == ["brightfield", "mitochondria"]
+    np.testing.assert_allclose(mitochondria.scale, (0.08, 0.08))
+
+
+def test_demo_leaves_a_picture_and_the_stain(files, small_model, viewer, tmp_path, monkeypatch, qtbot):
+    import napari
+
+    monkeypatch.setattr(napari, "Viewer", lambda **_: viewer)
+    demo.run_demo(tmp_path / "out" / "picture.png", tmp_path / "stain.ome.tif")
+    picture: Any = imread(tmp_path / "out" / "picture.png")
+    assert min(picture.shape[:2]) > 400
+    written = read_stack(tmp_path / "stain.ome.tif")
+    assert [written.axes, written.shape, written.pixel_size] == ["ZYX", (3, 48, 40), pytest.approx(0.08)]
+    assert np.asarray(written.data).any()
+    with tifffile.TiffFile(tmp_path / "stain.ome.tif") as file:
+        assert "digitally_predicted" in (file.ome_metadata or "")
+
+
+def test_shipped_samples_fit_each_other():
+    for (first, look, _), (second, other, _) in (
+        samples.pair(),
+        samples.brightfield_stack() + samples.stack_mitochondria(),
+    ):
+        assert first.shape == second.shape
+        assert look["scale"] == other["scale"]
+        assert look["scale"][-1] == pytest.approx(0.08)
+    assert sum(path.stat().st_size for path in samples.FOLDER.iterdir()) < 5e6

@@ -1,0 +1,107 @@
+"""The form: an editor of one typed value."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_mitostain._qt import stain_form
+from napari_mitostain._qt.stain_form import StainForm
+from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain.config import Device, StainSettings
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()  # a form needs the layers alone
+
+
+@pytest.fixture
+def form(viewer: ViewerModel, small_model: Any, qtbot: Any) -> StainForm:
+    viewer.add_image(np.zeros((2, 3, 8, 8)), name="first")
+    viewer.add_image(np.zeros((8, 8)), name="second")
+    form = StainForm(viewer)
+    qtbot.addWidget(form)
+    viewer.layers.events.inserted.connect(form.reset_choices)
+    viewer.layers.events.removed.connect(form.reset_choices)
+    viewer.layers.events.renamed.connect(form.reset_choices)
+    return form
+
+
+def test_value_goes_in_and_comes_out(viewer, form):
+    told: list[StainRequest] = []
+    form.valueChanged.connect(told.append)
+    settings = StainSettings(device="cpu", precision="float32", tile=300, resample=True)
+    request = StainRequest(viewer.layers["first"], 1, 2, "small", "view", "add", settings)
+    form.setValue(request)
+    assert form.value() == request
+    assert told == [request]
+
+
+def test_defaults(viewer, form):
+    assert form.value() == StainRequest(viewer.layers["second"], model="small")
+
+
+def test_rows_follow_the_layer(viewer, form):
+    hidden = [field.native.isHidden() for field in (form._axis, form._channel, form._planes)]
+    assert hidden == [True, True, True]
+    form._layer.value = viewer.layers["first"]
+    hidden = [field.native.isHidden() for field in (form._axis, form._channel, form._planes)]
+    assert hidden == [False, True, False]
+    form._axis.value = 0
+    assert [form._channel.native.isHidden(), form._channel.max] == [False, 1]
+
+
+def test_renamed_layer_stays_chosen(viewer, form):
+    viewer.layers["second"].name = "renamed"
+    assert form.value().layer is viewer.layers["renamed"]
+    assert form._layer.current_choice == "renamed"
+
+
+def test_removed_layer_gives_way(viewer, form):
+    told: list[StainRequest] = []
+    form.valueChanged.connect(told.append)
+    viewer.layers.remove("second")
+    assert form.value().layer is viewer.layers["first"]
+    assert told[-1].layer is viewer.layers["first"]
+    viewer.layers.clear()
+    assert form.value().layer is None
+
+
+def test_results_are_no_candidates(viewer, form):
+    viewer.add_image(np.zeros((8, 8)), name="stain", metadata={"mitostain": {}})
+    viewer.add_points(np.zeros((1, 2)))
+    assert [layer.name for layer in form._layer.choices] == ["first", "second"]
+
+
+def test_new_data_of_the_chosen_layer_are_noticed(viewer, form):
+    viewer.layers["second"].data = np.zeros((4, 8, 8))
+    assert not form._planes.native.isHidden()
+    form._axis.value = 0
+    assert form._channel.max == 3
+
+
+def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):
+    for suffix in (".json", ".safetensors"):
+        (tmp_path / "models" / f"other{suffix}").write_bytes((tmp_path / "models" / f"small{suffix}").read_bytes())
+    form.reset_choices()
+    assert form._model.choices == ("small", "other")
+    assert form.value().model == "small"
+
+
+def test_devices_are_listed_before_torch_is_loaded(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    names = [value for _, value in stain_form._devices(None)]
+    assert "torch" not in sys.modules
+    assert names[0] == "auto"
+    assert set(names) <= set(get_args(Device))
+
+
+def test_widget_opens_without_loading_torch():
+    opened = "napari_mitostain._qt.stain_widget, napari_mitostain.model.library"
+    subprocess.run([sys.executable, "-c", f"import sys, {opened}; assert 'torch' not in sys.modules"], check=True)
