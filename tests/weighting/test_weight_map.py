@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics as exact
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.model.losses import batch_weights
+from napari_mitostain.model.losses import batch_weights, tensor_weights
 from napari_mitostain.weighting import merged, statistics, tn_weights
 
 Weigh = Callable[..., NDArray[Any]]
@@ -48,12 +49,12 @@ def reference(image: NDArray[Any], s: WeightSettings = WeightSettings()) -> NDAr
     return np.array(weights).reshape(image.shape)
 
 
-def in_a_batch(image: NDArray[Any], s: WeightSettings = WeightSettings()) -> NDArray[Any]:
-    """The loss's weights of an image, as a batch of one."""
-    return batch_weights(torch.from_numpy(image.astype(np.float64))[None, None], s)[0, 0].numpy()
+def by_tensors(image: NDArray[Any], s: WeightSettings = WeightSettings()) -> NDArray[Any]:
+    """What the loss weighs by on a GPU."""
+    return tensor_weights(torch.from_numpy(image.astype(np.float64))[None, None], s)[0, 0].numpy()
 
 
-both_callers = pytest.mark.parametrize("weigh", [tn_weights, in_a_batch], ids=["overlay", "loss"])
+both_ways = pytest.mark.parametrize("weigh", [tn_weights, by_tensors], ids=["arrays", "tensors"])
 
 
 def near_an_edge(image: NDArray[Any], s: WeightSettings = WeightSettings()) -> bool:
@@ -76,7 +77,7 @@ def images(dtype: type, low: float, high: float) -> st.SearchStrategy[NDArray[An
     return hnp.arrays(dtype, size, elements=number | st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
-@both_callers
+@both_ways
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
@@ -87,7 +88,7 @@ def test_weights_are_those_of_the_formula_for_every_data_type(weigh: Weigh, dtyp
     np.testing.assert_allclose(weigh(image), reference(image), atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @given(
     a=st.tuples(*[st.floats(-2, 2)] * 3),
     b=st.tuples(*[st.floats(-2, 2)] * 3),
@@ -104,14 +105,14 @@ def test_weights_follow_every_coefficient(weigh: Weigh, a: Any, b: Any, first: f
     np.testing.assert_allclose(weigh(image, chosen), reference(image, chosen), atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
 def test_constant_image_weighs_the_first_offset_everywhere(weigh: Weigh, dtype: type) -> None:
     np.testing.assert_array_equal(weigh(np.full((3, 4), 7, dtype)), np.zeros((3, 4)))
     np.testing.assert_allclose(weigh(np.full((3, 4), 7, dtype), JUMPY), np.full((3, 4), JUMPY.b[0]))
 
 
-@both_callers
+@both_ways
 def test_two_values_weigh_the_ends_of_their_bands(weigh: Weigh) -> None:
     # one of four is bright: µ = 25, σ = 100·√3/4 = 43.3, M1 = 68.3, M2 = 154.9 beyond the maximum
     first, second = 25 + 25 * 3**0.5, 25 + 75 * 3**0.5
@@ -119,7 +120,7 @@ def test_two_values_weigh_the_ends_of_their_bands(weigh: Weigh) -> None:
     np.testing.assert_allclose(weigh(np.array([[0, 0], [0, 100]])), [[0, 0], [0, bright]], atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @given(seed=st.integers(0))
 @settings(max_examples=20, deadline=None)
 def test_band_three_is_empty_and_weights_stay_below_its_offset_if_the_maximum_is_below_m2(
@@ -131,20 +132,20 @@ def test_band_three_is_empty_and_weights_stay_below_its_offset_if_the_maximum_is
     np.testing.assert_allclose(weights, reference(image), atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 def test_pixels_on_m1_belong_to_band_one(weigh: Weigh) -> None:
     image = np.array([[0.0, 2.0], [2.0, 0.0]])  # µ = 1, σ = 1, so M1 = 2, all exact in binary
     np.testing.assert_allclose(weigh(image, JUMPY), [[1.0, 1.1], [1.1, 1.0]], rtol=1e-6)
 
 
-@both_callers
+@both_ways
 def test_pixels_on_m2_belong_to_band_two(weigh: Weigh) -> None:
     image = np.array([[0.0] * 9 + [10.0]])  # µ = 1, σ = √(90 / 10) = 3, so M2 = 10, all exact in binary
     weights = weigh(image, JUMPY)
     np.testing.assert_allclose(weights[0, -1], JUMPY.a[1] + JUMPY.b[1], rtol=1e-6)
 
 
-@both_callers
+@both_ways
 def test_pixels_that_are_not_finite_weigh_nothing_and_change_no_other_weight(weigh: Weigh) -> None:
     image = np.random.default_rng(3).exponential(size=(20, 20))
     holes = image.copy()
@@ -156,13 +157,13 @@ def test_pixels_that_are_not_finite_weigh_nothing_and_change_no_other_weight(wei
     np.testing.assert_allclose(weights[finite], weigh(image[finite][None], JUMPY)[0], atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_image_without_a_finite_pixel_weighs_nothing(weigh: Weigh, value: float) -> None:
     np.testing.assert_array_equal(weigh(np.full((4, 4), value), JUMPY), 0)
 
 
-@both_callers
+@both_ways
 @pytest.mark.parametrize(
     ("dtype", "offset"), [(np.uint16, 60_000), (np.int32, 1_000_000), (np.int64, 10**9), (np.float64, 1e6)]
 )
@@ -176,7 +177,7 @@ def test_weights_do_not_see_an_offset(weigh: Weigh, dtype: type, offset: int, se
     np.testing.assert_allclose(weigh(lifted), weigh(image), atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @given(seed=st.integers(0), power=st.integers(-290, 290))
 @settings(max_examples=15, deadline=None)
 def test_weights_do_not_see_a_gain(weigh: Weigh, seed: int, power: int) -> None:
@@ -185,7 +186,7 @@ def test_weights_do_not_see_a_gain(weigh: Weigh, seed: int, power: int) -> None:
     np.testing.assert_allclose(weigh(image * 10.0**power), reference(image), atol=TOLERANCE)
 
 
-@both_callers
+@both_ways
 @given(seed=st.integers(0), skew=st.floats(0.3, 8))
 @settings(max_examples=25, deadline=None)
 def test_default_weights_rise_with_intensity_within_zero_and_one(weigh: Weigh, seed: int, skew: float) -> None:
@@ -196,7 +197,7 @@ def test_default_weights_rise_with_intensity_within_zero_and_one(weigh: Weigh, s
     assert (np.diff(weights) >= -1e-6).all()  # float32 steps near 1 are 6e-8
 
 
-@both_callers
+@both_ways
 def test_default_weights_are_continuous_at_the_edges_of_bands(weigh: Weigh) -> None:
     measured = statistics(np.random.default_rng(0).exponential(size=100_000))
     ramp = np.linspace(measured.minimum, measured.maximum, 100_001)
@@ -258,9 +259,53 @@ def test_each_sample_of_a_batch_is_weighed_by_itself() -> None:
         random.exponential(size=(8, 8)) * gain + offset for gain, offset in [(1, 0), (100, 5), (0, 3), (1e-3, 9)]
     ]
     samples[1][0, :3] = np.nan
-    batch = batch_weights(torch.from_numpy(np.stack(samples))[:, None]).numpy()
-    for together, sample in zip(batch[:, 0], samples, strict=True):
-        np.testing.assert_allclose(together, reference(sample), atol=TOLERANCE)
+    batch = torch.from_numpy(np.stack(samples))[:, None]
+    for weigh in (batch_weights, tensor_weights):
+        for together, sample in zip(weigh(batch).numpy()[:, 0], samples, strict=True):
+            np.testing.assert_allclose(together, reference(sample), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("scope", ["patch", "wider"])
+def test_the_loss_weighs_by_the_very_array_of_the_overlay(scope: str) -> None:
+    targets = np.random.default_rng(6).exponential(size=(3, 1, 40, 40)).astype(np.float32)
+    measured = [statistics(targets)] * 3 if scope == "wider" else None
+    own = measured or [None] * 3
+    overlay = np.stack([tn_weights(target, JUMPY, each) for target, each in zip(targets, own, strict=True)])
+    np.testing.assert_array_equal(batch_weights(torch.from_numpy(targets), JUMPY, measured).numpy(), overlay)
+    by_operations = tensor_weights(torch.from_numpy(targets), JUMPY, measured).numpy()
+    np.testing.assert_allclose(by_operations, overlay, atol=TOLERANCE)
+
+
+def test_weights_compile_to_one_graph() -> None:
+    target = torch.from_numpy(np.random.default_rng(7).exponential(size=(2, 1, 16, 16)))
+    compiled = torch.compile(batch_weights, backend="eager", fullgraph=True)
+    np.testing.assert_allclose(compiled(target).numpy(), batch_weights(target).numpy(), atol=TOLERANCE)
+
+
+def test_weights_take_little_memory_beside_their_own() -> None:
+    image = np.random.default_rng(8).random((1500, 1500), np.float32)
+    tn_weights(image[:64])  # what is loaded once does not count
+    tracemalloc.start()
+    weights = tn_weights(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * weights.nbytes  # the map itself, and less than as much again
+
+
+@pytest.mark.parametrize("side", [1, 181, 182, 400])  # below a block of 2¹⁵ pixels, around it, and several
+def test_blocks_leave_no_trace(side: int) -> None:
+    image = np.random.default_rng(side).exponential(size=(side, side + 1))
+    image[0, 0] = np.nan
+    finite = image[np.isfinite(image)]
+    measured = statistics(image)
+    assert measured.count == finite.size
+    if side > 1:
+        # a mean of 1e5 numbers of order 1 in float64
+        assert (measured.mean, measured.std) == pytest.approx((finite.mean(), finite.std()), rel=1e-12)
+        np.testing.assert_allclose(
+            tn_weights(image), tensor_weights(torch.from_numpy(image)[None, None])[0, 0], atol=TOLERANCE
+        )
+    np.testing.assert_array_equal(tn_weights(image.T), tn_weights(image).T)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

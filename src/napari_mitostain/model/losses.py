@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.weighting import Statistics, bands, weights_in_bands
+from napari_mitostain.weighting import Statistics, bands, ramp, tn_weights
 
 
 def batch_statistics(target: Tensor) -> Statistics:
@@ -40,14 +42,21 @@ def batch_statistics(target: Tensor) -> Statistics:
     return Statistics(*(value[:, :, None, None] for value in values))  # each (B, 1, 1, 1)
 
 
-def batch_weights(target: Tensor, settings: WeightSettings = WeightSettings()) -> Tensor:
-    """Compute `tn_weights` for each sample of a batch by itself (the scope "patch").
+def batch_weights(
+    target: Tensor, settings: WeightSettings = WeightSettings(), measured: Sequence[Statistics] | None = None
+) -> Tensor:
+    """Compute `tn_weights` for each sample of a batch.
+
+    On the processor they are the very arrays of `tn_weights`; elsewhere, and under ``torch.compile``, tensors draw the
+    same lines.
 
     Parameters
     ----------
     target : Tensor
         Fluorescence (B, C, H, W).
     settings : WeightSettings
+    measured : sequence of Statistics, optional
+        One for each sample, of its plane or stack; by default those of the sample itself (the scope "patch").
 
     Returns
     -------
@@ -55,16 +64,47 @@ def batch_weights(target: Tensor, settings: WeightSettings = WeightSettings()) -
         float32 weights (B, C, H, W), 0 where the target is not finite; no gradient flows into them.
     """
     if target.device.type == "mps":  # it has no float64
-        return batch_weights(target.cpu(), settings).to(target.device)
-    measured = batch_statistics(target)
-    low = measured.minimum
-    shifted = Statistics(measured.count, low - low, measured.mean - low, measured.std, measured.maximum - low)
+        return batch_weights(target.cpu(), settings, measured).to(target.device)
+    if target.device.type == "cpu" and not torch.compiler.is_compiling():
+        wide = target.detach().float() if target.dtype == torch.bfloat16 else target.detach()  # NumPy has no bfloat16
+        each = [None] * len(target) if measured is None else measured
+        maps = [tn_weights(sample.numpy(), settings, own) for sample, own in zip(wide, each, strict=True)]
+        return torch.from_numpy(np.stack(maps))  # (B, C, H, W)
+    return tensor_weights(target, settings, measured)
+
+
+def tensor_weights(
+    target: Tensor, settings: WeightSettings = WeightSettings(), measured: Sequence[Statistics] | None = None
+) -> Tensor:
+    """Compute `batch_weights` by operations on tensors alone, on any device that has float64."""
+    own = batch_statistics(target) if measured is None else _as_tensors(measured, target.device)
+    edges = bands(own, settings)
+    line = ramp(edges.above_minimum(), settings)
+    first, second = line.edges
     finite = torch.isfinite(target)
-    above = torch.where(finite, target.detach().to(low.dtype) - low, 0)
-    return torch.where(finite, weights_in_bands(above, bands(shifted, settings), settings), 0).float()
+    above = torch.where(finite, target.detach().double() - edges.edges[0], 0)
+    weights = above.clamp(max=first) * line.slopes[0] + line.start
+    weights += (above.clamp(first, second) - first) * line.slopes[1]
+    weights += (above.clamp(min=second) - second) * line.slopes[2]
+    for edge, jump in zip(line.edges, line.jumps, strict=True):
+        weights += (above > edge) * jump
+    return torch.where(finite, weights, 0).float()
 
 
-def tn_loss(prediction: Tensor, target: Tensor, settings: WeightSettings = WeightSettings()) -> Tensor:
+def _as_tensors(measured: Sequence[Statistics], device: torch.device) -> Statistics:
+    """Turn the statistics of each sample into tensors (B, 1, 1, 1)."""
+    columns = zip(*(astuple(own) for own in measured), strict=True)
+    return Statistics(
+        *(torch.tensor(column, dtype=torch.float64, device=device)[:, None, None, None] for column in columns)
+    )
+
+
+def tn_loss(
+    prediction: Tensor,
+    target: Tensor,
+    settings: WeightSettings = WeightSettings(),
+    measured: Sequence[Statistics] | None = None,
+) -> Tensor:
     """Threshold-normalised weighted L1: ``mean(w · |prediction - target|)`` (Somani et al., BVM 2021, Eq. 3).
 
     Parameters
@@ -72,6 +112,8 @@ def tn_loss(prediction: Tensor, target: Tensor, settings: WeightSettings = Weigh
     prediction, target : Tensor
         Stain and fluorescence (B, 1, H, W); non-finite target pixels carry no weight.
     settings : WeightSettings
+    measured : sequence of Statistics, optional
+        See `batch_weights`.
 
     Returns
     -------
@@ -79,7 +121,7 @@ def tn_loss(prediction: Tensor, target: Tensor, settings: WeightSettings = Weigh
         Scalar, float32.
     """
     error = (prediction.float() - target.float().nan_to_num(0, 0, 0)).abs()
-    return (batch_weights(target, settings) * error).mean()
+    return (batch_weights(target, settings, measured) * error).mean()
 
 
 class TNLoss(nn.Module):

@@ -1,7 +1,25 @@
 """The TN weight map: statistics of the target, three bands, one weight for each pixel."""
 
 from napari_mitostain.weighting.bands import Bands, bands
+from napari_mitostain.weighting.loss_view import LossView, view_loss
+from napari_mitostain.weighting.ramp import Ramp, ramp
+from napari_mitostain.weighting.shares import BAND_NAMES, Shares, band_numbers, band_shares
 from napari_mitostain.weighting.statistics import Statistics, merged, statistics
-from napari_mitostain.weighting.weight_map import tn_weights, weights_in_bands
+from napari_mitostain.weighting.weight_map import tn_weights
 
-__all__ = ["Bands", "Statistics", "bands", "merged", "statistics", "tn_weights", "weights_in_bands"]
+__all__ = [
+    "BAND_NAMES",
+    "Bands",
+    "LossView",
+    "Ramp",
+    "Shares",
+    "Statistics",
+    "band_numbers",
+    "band_shares",
+    "bands",
+    "merged",
+    "ramp",
+    "statistics",
+    "tn_weights",
+    "view_loss",
+]

@@ -21,6 +21,11 @@ class Bands:
 
     edges: tuple[Any, Any, Any, Any]
 
+    def above_minimum(self) -> Bands:
+        """Shift the edges so that the image's minimum is 0, which keeps float arithmetic exact under an offset."""
+        low = self.edges[0]
+        return Bands((low - low, *(edge - low for edge in self.edges[1:])))
+
 
 def bands(statistics: Statistics, settings: WeightSettings = WeightSettings()) -> Bands:
     """Place the band edges for the measured statistics.

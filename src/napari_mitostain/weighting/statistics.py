@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import frexp, hypot, sqrt
+from math import frexp, hypot, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,17 @@ class Statistics:
     maximum: Any
 
 
+_NOTHING = Statistics(0, 0.0, 0.0, 0.0, 0.0)
+
+BLOCK = 2**15
+"""Pixels worked on at a time: few enough for the processor's cache, enough that Python does not count."""
+
+_SQUARABLE = 1e-140, 1e140
+"""Contrasts whose squares neither vanish nor overflow."""
+
+
 def statistics(image: NDArray[Any]) -> Statistics:
-    """Measure the finite pixels of an image, in float64 and free of any common offset.
+    """Measure the finite pixels of an image, in float64, in one pass, and free of any common offset.
 
     Parameters
     ----------
@@ -39,15 +48,28 @@ def statistics(image: NDArray[Any]) -> Statistics:
     Statistics
         Floats; `std` is the population standard deviation. All zero where no pixel is finite.
     """
-    finite = image if image.dtype.kind in "uib" else image[np.isfinite(image)]
-    if finite.size == 0:
-        return Statistics(0, 0.0, 0.0, 0.0, 0.0)
-    minimum = float(finite.min())
-    above = finite.astype(np.float64) - minimum  # an offset of any size leaves no rounding in the variance
-    unit = 2.0 ** (frexp(above.max())[1] - 1)  # a power of two is exact, and no square overflows
-    above /= unit
-    mean, std = unit * float(above.mean()), unit * float(above.std())
-    return Statistics(finite.size, minimum, minimum + mean, std, float(finite.max()))
+    pixels = np.ascontiguousarray(image).reshape(-1)
+    scratch = np.empty(min(BLOCK, pixels.size))
+    return merged([_of_block(pixels[start : start + BLOCK], scratch) for start in range(0, pixels.size, BLOCK)])
+
+
+def _of_block(block: NDArray[Any], scratch: NDArray[np.float64]) -> Statistics:
+    low, high = float(block.min()), float(block.max())
+    if not (isfinite(low) and isfinite(high)):
+        block = block[np.isfinite(block)]
+        if block.size == 0:
+            return _NOTHING
+        low, high = float(block.min()), float(block.max())
+    above = scratch[: block.size]
+    np.subtract(block, low, out=above, dtype=np.float64)  # an offset of any size leaves no rounding in the variance
+    unit = 2.0 ** (frexp(high - low)[1] - 1)
+    if not _SQUARABLE[0] < unit < _SQUARABLE[1]:
+        above /= unit  # a power of two is exact
+    else:
+        unit = 1.0
+    mean = float(above.sum()) / above.size
+    variance = float(above @ above) / above.size - mean**2  # the minimum is a pixel too: mean² is no more than n · σ²
+    return Statistics(above.size, low, low + unit * mean, unit * sqrt(max(0.0, variance)), high)
 
 
 def merged(parts: Sequence[Statistics]) -> Statistics:
@@ -60,7 +82,7 @@ def merged(parts: Sequence[Statistics]) -> Statistics:
     """
     parts = [part for part in parts if part.count]
     if not parts:
-        return Statistics(0, 0.0, 0.0, 0.0, 0.0)
+        return _NOTHING
     count = sum(part.count for part in parts)
     minimum = min(part.minimum for part in parts)
     shares = [part.count / count for part in parts]

@@ -1,0 +1,111 @@
+"""What the loss sees: the error of a stain before and after weighting (Somani et al., BVM 2021, Fig. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.config import WeightSettings
+from napari_mitostain.errors import ImageError
+from napari_mitostain.weighting.bands import bands
+from napari_mitostain.weighting.shares import BAND_NAMES, Shares, band_numbers, band_shares
+from napari_mitostain.weighting.statistics import Statistics, statistics
+from napari_mitostain.weighting.weight_map import tn_weights
+
+
+@dataclass(frozen=True)
+class LossView:
+    """The loss of a stain, pixel by pixel and band by band.
+
+    Attributes
+    ----------
+    target, stain : ndarray of float32
+        Fluorescence and stain (Y, X) in [0, 1]; A and B of the paper's figure.
+    error : ndarray of float32
+        ``|target - stain|``, C.
+    weights : ndarray of float32
+        See `tn_weights`, D.
+    weighted : ndarray of float32
+        ``weights * error``, E.
+    pixels, plain, weighed : tuple of float
+        Parts of all pixels, of the plain L1 loss and of the TN loss that lie in bands 1 to 3.
+    """
+
+    target: NDArray[np.float32]
+    stain: NDArray[np.float32]
+    error: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    weighted: NDArray[np.float32]
+    pixels: Shares
+    plain: Shares
+    weighed: Shares
+
+    @property
+    def l1_loss(self) -> float:
+        """Mean of the error over all pixels."""
+        return float(self.error.mean(dtype=np.float64))
+
+    @property
+    def tn_loss(self) -> float:
+        """Mean of the weighted error over all pixels."""
+        return float(self.weighted.mean(dtype=np.float64))
+
+    def sentences(self) -> tuple[str, str, str]:
+        """Say for each band what it carries of the loss before and after weighting."""
+        rows = zip(BAND_NAMES, self.pixels, self.plain, self.weighed, strict=True)
+        first, second, third = (
+            f"{name.capitalize()} ({pixels:.0%} of the pixels): {plain:.0%} of the plain L1 loss, "
+            f"{weighed:.0%} of the TN loss."
+            for name, pixels, plain, weighed in rows
+        )
+        return first, second, third
+
+
+def view_loss(
+    target: NDArray[Any],
+    stain: NDArray[Any],
+    settings: WeightSettings = WeightSettings(),
+    measured: Statistics | None = None,
+) -> LossView:
+    """Compare a stain with its target as the TN loss does.
+
+    Parameters
+    ----------
+    target, stain : ndarray
+        Planes (Y, X) of one place, in [0, 1]; pixels of the target that are not finite carry no loss.
+    settings : WeightSettings
+    measured : Statistics, optional
+        Of the target's wider scope, in the units of `target`; by default its own.
+
+    Returns
+    -------
+    LossView
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ.
+    """
+    if target.shape != stain.shape:
+        raise ImageError(
+            f"Expected a stain of the target's size, got {stain.shape} for {target.shape}; choose the same field."
+        )
+    own = statistics(target) if measured is None else measured
+    numbers = band_numbers(target, bands(own, settings))
+    finite = np.isfinite(target)
+    error = np.where(finite, np.abs(target - stain), 0).astype(np.float32)
+    weights = tn_weights(target, settings, own)
+    weighted = weights * error
+    return LossView(
+        np.where(finite, target, 0).astype(np.float32),
+        stain.astype(np.float32),
+        error,
+        weights,
+        weighted,
+        band_shares(numbers),
+        band_shares(numbers, error),
+        band_shares(numbers, weighted),
+    )

@@ -1,0 +1,53 @@
+"""How much of an image, of its weights or of a loss lies in each band."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.weighting.bands import Bands
+
+Shares = tuple[float, float, float]
+"""Parts of a whole in bands 1 to 3, with the sum 1; all 0 where there is nothing to share out."""
+
+BAND_NAMES = ("background", "dim structures", "bright structures")
+"""What lies in bands 1 to 3 of a fluorescence image, for people."""
+
+
+def band_numbers(image: NDArray[Any], edges: Bands) -> NDArray[np.uint8]:
+    """Tell for each pixel the number of its band.
+
+    Parameters
+    ----------
+    image : ndarray
+        Target intensities, any shape and real data type.
+    edges : Bands
+        In the units of `image`.
+
+    Returns
+    -------
+    ndarray of uint8
+        1 to 3; 0 where the image is not finite.
+    """
+    _, first, second, _ = edges.edges
+    numbers = 1 + (image > first).astype(np.uint8) + (image > second)
+    return np.where(np.isfinite(image), numbers, 0).astype(np.uint8)
+
+
+def band_shares(numbers: NDArray[np.uint8], amount: NDArray[Any] | None = None) -> Shares:
+    """Share an amount out to the bands it lies in.
+
+    Parameters
+    ----------
+    numbers : ndarray of uint8
+        See `band_numbers`.
+    amount : ndarray, optional
+        Not negative, of the same shape; by default each pixel counts 1.
+    """
+    flat = None if amount is None else np.asarray(amount, np.float64).ravel()
+    _, *sums = np.bincount(numbers.ravel(), flat, minlength=4).tolist()
+    total = sum(sums)
+    first, second, third = (part / total if total > 0 else 0.0 for part in sums)
+    return first, second, third
