@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from math import inf, isfinite
+from math import inf, isclose, isfinite
 from typing import Any, Literal, Self, get_args
 
 from napari_mitostain.errors import SettingsError
@@ -31,10 +31,17 @@ class _Settings:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Rebuild settings from `to_dict`; JSON lists become tuples again, unknown names are refused."""
-        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-        if unknown := sorted(set(values) - known):
+        known = {f.name: f.default for f in fields(cls)}  # type: ignore[arg-type]
+        if unknown := sorted(set(values) - set(known)):
             raise SettingsError(f"Expected settings among {sorted(known)}, got {unknown}; remove or rename them.")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return cls(**{name: _rebuilt(value, known[name]) for name, value in values.items()})
+
+
+def _rebuilt(value: Any, default: object) -> Any:
+    """Turn what JSON made of a setting back into its type."""
+    if isinstance(default, _Settings) and isinstance(value, dict):
+        return type(default).from_dict(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def require_choice(name: str, value: str, choices: object) -> None:
@@ -125,6 +132,20 @@ class WeightSettings(_Settings):
         if not self.sigmas[0] < self.sigmas[1]:
             raise SettingsError(f"Expected sigmas to rise, got {self.sigmas}; swap them.")
 
+    def concerns(self) -> tuple[str, ...]:
+        """Say what is unusual about the coefficients: a map that jumps, falls, or leaves [0, 1] still trains."""
+        ends = [b + a for a, b in zip(self.a, self.b, strict=True)]
+        meet = [isclose(end, b, abs_tol=1e-9) for end, b in zip(ends[:2], self.b[1:], strict=True)]
+        found = []
+        if not all(meet):
+            edges = " and ".join(f"M{number}" for number, met in enumerate(meet, start=1) if not met)
+            found.append(f"The weights jump at {edges}: the map is not continuous.")
+        if min(self.a) < 0 or any(end > b + 1e-9 for end, b in zip(ends[:2], self.b[1:], strict=True)):
+            found.append("The weights fall somewhere with rising intensity: the map is not monotone.")
+        if min(*self.b, *ends) < -1e-9 or max(*self.b, *ends) > 1 + 1e-9:
+            found.append("Some weights lie outside 0 to 1: the loss changes its size beside the adversarial term.")
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class StainSettings(_Settings):
@@ -169,6 +190,9 @@ class TrainSettings(_Settings):
     minimum_area : float
         Crops with a smaller fraction of pixels above the frame's mean + 1 standard deviation are dropped.
     generator_loss : {"tn", "l1"}
+    weighting : WeightSettings
+        Coefficients of the TN loss; its scope says over what a patch's weights take their statistics: the patch
+        itself, its whole plane, or all planes of its acquisition.
     discriminator_loss : {"mse", "focal", "jaccard", "dice-bce", "none"}
     weight_l1 : float
         λ, the factor of the (weighted) L1 term beside the adversarial term.
@@ -188,6 +212,7 @@ class TrainSettings(_Settings):
     minimum_area: float = 0.2
     learning_rate: float = 1e-3
     generator_loss: GeneratorLoss = "tn"
+    weighting: WeightSettings = WeightSettings(scope="patch")
     discriminator_loss: DiscriminatorLoss = "mse"
     weight_l1: float = 100.0
     split: Split = "acquisition"

@@ -28,14 +28,16 @@ def frames() -> list[Pair]:
 
 
 def epoch_of(frames: list[Pair], settings: TrainSettings, epoch: int) -> torch.Tensor:
-    return torch.cat([torch.cat(batch, dim=1) for batch in batches_of_epoch(frames, settings, epoch)])
+    batches = batches_of_epoch(frames, settings, epoch)
+    return torch.cat([torch.cat([batch.brightfield, batch.target], dim=1) for batch in batches])
 
 
 def test_batches_have_the_shape_of_the_settings_and_as_many_as_are_counted(frames: list[Pair]) -> None:
     batches = list(batches_of_epoch(frames, SETTINGS, 0))
-    assert [tuple(part.shape) for batch in batches for part in batch] == [(3, 1, 16, 16)] * 6 + [(1, 1, 16, 16)] * 2
+    parts = [part for batch in batches for part in (batch.brightfield, batch.target)]
+    assert [tuple(part.shape) for part in parts] == [(3, 1, 16, 16)] * 6 + [(1, 1, 16, 16)] * 2
     assert len(batches) == steps_per_epoch(frames, SETTINGS) == 4
-    assert {part.dtype for batch in batches for part in batch} == {torch.float32}
+    assert {part.dtype for part in parts} == {torch.float32}
 
 
 def test_seed_and_epoch_determine_the_batches(frames: list[Pair]) -> None:

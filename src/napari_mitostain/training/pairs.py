@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import ScalingSettings, TrainSettings
+from napari_mitostain.config import ScalingSettings, Scope, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
 from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield
 from napari_mitostain.image.files import list_images, read_stack
+from napari_mitostain.weighting import Statistics, merged, statistics
 
 _POSITION = re.compile(r"(_t\d+)?(_z\d+)?(_\d+)?$", re.IGNORECASE)
 """What a file name says about time, depth and crop within its acquisition."""
@@ -34,12 +35,15 @@ class Pair:
         Scaled plane (Y, X).
     target : ndarray of float32
         Fluorescence (Y, X) in [0, 1].
+    measured : Statistics, optional
+        Of the target's plane or acquisition, where the weights are to take theirs from there.
     """
 
     name: str
     acquisition: str
     brightfield: NDArray[np.float32]
     target: NDArray[np.float32]
+    measured: Statistics | None = None
 
 
 def load_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> list[Pair]:
@@ -90,6 +94,27 @@ def acquisition_names(files: Sequence[str]) -> dict[str, str]:
     shortened = {name: _POSITION.sub("", stem) for name, stem in stems.items()}
     numbered = len(set(shortened.values())) == 1 and not any(map(_TIME_OR_DEPTH.search, files))
     return stems if numbered else shortened
+
+
+def measured_pairs(pairs: Sequence[Pair], scope: Scope) -> list[Pair]:
+    """Give each pair the statistics that its weights are to use.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    scope : {"patch", "plane", "stack"}
+        "plane" measures each target, "stack" all targets of an acquisition; "patch" is measured patch by patch, later.
+    """
+    if scope == "patch":
+        return [replace(pair, measured=None) for pair in pairs]
+    own = [statistics(pair.target) for pair in pairs]
+    if scope == "stack":
+        together = {
+            name: merged([one for one, pair in zip(own, pairs, strict=True) if pair.acquisition == name])
+            for name in {pair.acquisition for pair in pairs}
+        }
+        own = [together[pair.acquisition] for pair in pairs]
+    return [replace(pair, measured=measured) for pair, measured in zip(pairs, own, strict=True)]
 
 
 def split_pairs(pairs: Sequence[Pair], settings: TrainSettings) -> tuple[list[Pair], list[Pair]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import TrainingError
 from napari_mitostain.training.pairs import Pair
+from napari_mitostain.weighting import Statistics
 
 Crop = tuple[int, int, int]
 """Number of the pair, first row, first column."""
@@ -21,7 +23,31 @@ _TRIES = 50
 """Draws after which a frame without enough mitochondria gives fewer crops."""
 
 
-def batches_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Patches of one step.
+
+    Attributes
+    ----------
+    brightfield, target : Tensor
+        Scaled brightfield and fluorescence in [0, 1], both (B, 1, patch, patch) float32.
+    measured : tuple of Statistics, optional
+        What the weights of each sample's target are computed from; None if from the patch itself.
+    """
+
+    brightfield: Tensor
+    target: Tensor
+    measured: tuple[Statistics, ...] | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Move the patches to a device, in the memory layout its convolutions prefer."""
+        brightfield, target = (
+            part.to(device).contiguous(memory_format=torch.channels_last) for part in (self.brightfield, self.target)
+        )
+        return Batch(brightfield, target, self.measured)
+
+
+def batches_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> Iterator[Batch]:
     """Yield the batches of an epoch; the same seed and epoch give the same batches, wherever a run resumes.
 
     Parameters
@@ -33,19 +59,17 @@ def batches_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, epoch: int)
 
     Yields
     ------
-    brightfield, target : Tensor
-        Scaled brightfield and fluorescence in [0, 1], both (B, 1, patch, patch) float32.
+    Batch
     """
     random = np.random.default_rng([settings.seed, epoch])
     crops = crops_of_epoch(pairs, settings, random)
     for start in range(0, len(crops), settings.batch_size):
-        chosen = [
-            _augmented(*_cut(pairs, crop, settings.patch), random)
-            for crop in crops[start : start + settings.batch_size]
-        ]
-        stacked = np.stack([np.stack(patch) for patch in chosen])[:, :, None]  # (B, 2, 1, patch, patch)
-        batch = torch.from_numpy(stacked)
-        yield batch[:, 0], batch[:, 1]
+        chosen = crops[start : start + settings.batch_size]
+        patches = [np.stack(_augmented(*_cut(pairs, crop, settings.patch), random)) for crop in chosen]
+        stacked = torch.from_numpy(np.stack(patches)[:, :, None])  # (B, 2, 1, patch, patch)
+        measured = [pairs[number].measured for number, _, _ in chosen]
+        known = tuple(own for own in measured if own is not None)
+        yield Batch(stacked[:, 0], stacked[:, 1], known if len(known) == len(measured) else None)
 
 
 def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:

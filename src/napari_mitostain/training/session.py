@@ -11,7 +11,7 @@ from itertools import islice
 
 import torch
 
-from napari_mitostain.config import StainSettings, TrainSettings, WeightSettings
+from napari_mitostain.config import StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError, TrainingError
 from napari_mitostain.events import EpochDone, Event, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.model.card import Card
@@ -74,9 +74,8 @@ class Session:
         for batch in islice(batches, self.progress.batch, None):
             started = time.monotonic()
             self.players.set_learning_rate(self._learning_rate())
-            brightfield, target = (part.to(device).contiguous(memory_format=torch.channels_last) for part in batch)
             with _enough_memory(device):
-                losses.add(train_step(self.players, brightfield, target, self.settings, dtype))
+                losses.add(train_step(self.players, batch.to(device), self.settings, dtype))
             losses.require_finite(self.progress.step)
             self.progress.batch += 1
             self.progress.step += 1
@@ -112,7 +111,7 @@ class Session:
             base_channels=self.settings.base_channels,
             depth=self.settings.depth,
             pixel_size_um=self.settings.pixel_size_um,
-            weighting=WeightSettings(scope="patch"),
+            weighting=self.settings.weighting,
             training=self.settings.to_dict(),
             scores={"validation": scores} if scores else {},
         )

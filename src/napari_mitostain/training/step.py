@@ -12,6 +12,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.model.discriminator import Discriminator
 from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.losses import ADVERSARIAL, l1_loss, tn_loss
+from napari_mitostain.training.patches import Batch
 
 _DISCRIMINATOR_SHARE = 0.2
 """Of the generator's learning rate: a discriminator as quick as the generator drives it to paint holes."""
@@ -52,16 +53,14 @@ def new_players(settings: TrainSettings) -> Players:
     return Players(generator, discriminator, *optimizers)
 
 
-def train_step(
-    players: Players, brightfield: Tensor, target: Tensor, settings: TrainSettings, dtype: torch.dtype
-) -> dict[str, Tensor]:
+def train_step(players: Players, batch: Batch, settings: TrainSettings, dtype: torch.dtype) -> dict[str, Tensor]:
     """Update both networks once.
 
     Parameters
     ----------
     players : Players
-    brightfield, target : Tensor
-        A batch (B, 1, H, W) of scaled brightfield and of fluorescence in [0, 1], on the networks' device.
+    batch : Batch
+        On the networks' device.
     settings : TrainSettings
     dtype : torch.dtype
         float32, or bfloat16 for autocast.
@@ -71,9 +70,9 @@ def train_step(
     dict of str to Tensor
         Scalars, without gradient: "generator" = "adversarial" + λ "l1", and "discriminator".
     """
+    brightfield, target = batch.brightfield, batch.target
     autocast = torch.autocast(brightfield.device.type, dtype, enabled=dtype != torch.float32)
     adversarial = ADVERSARIAL.get(settings.discriminator_loss)
-    pixel_loss = tn_loss if settings.generator_loss == "tn" else l1_loss
     none = torch.zeros((), device=brightfield.device)
 
     with autocast:
@@ -93,7 +92,10 @@ def train_step(
         with autocast:
             convinced = adversarial(players.discriminator.judge(brightfield, stain), True)
         players.discriminator.requires_grad_(True)
-    matched = pixel_loss(stain, target)
+    if settings.generator_loss == "tn":
+        matched = tn_loss(stain, target, settings.weighting, batch.measured)
+    else:
+        matched = l1_loss(stain, target)
     total = convinced + settings.weight_l1 * matched
     _update(players.generator_optimizer, total)
     losses = {"generator": total, "adversarial": convinced, "l1": matched, "discriminator": judged}

@@ -12,7 +12,7 @@ from napari_mitostain.errors import ImageError, TrainingError
 from napari_mitostain.events import Event, StepDone
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
-from napari_mitostain.training.pairs import Pair, load_pairs, split_pairs
+from napari_mitostain.training.pairs import Pair, load_pairs, measured_pairs, split_pairs
 from napari_mitostain.training.run import Progress, RunFolder
 from napari_mitostain.training.session import Session
 from napari_mitostain.training.step import new_players
@@ -54,7 +54,7 @@ def train(
     settings = run.settings() if resume else _for_generator(settings, init)
     loaded = load_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
     _require_patches(loaded, settings)
-    training, validation = split_pairs(loaded, settings)
+    training, validation = split_pairs(measured_pairs(loaded, settings.weighting.scope), settings)
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
         if init is not None:
