@@ -39,7 +39,7 @@ ENTRANCES = {"__init__.py", "__main__.py"}
 
 # Libraries that only some parts may use.
 LIBRARIES = {
-    **{name: {"_qt"} for name in ("qtpy", "napari", "superqt", "magicgui", "PyQt5", "PyQt6", "PySide6")},
+    **{name: {"_qt"} for name in ("qtpy", "napari", "superqt", "magicgui", "pyqtgraph", "PyQt5", "PyQt6", "PySide6")},
     "torch": {"model", "staining", "training", "evaluation", "benchmarking", "_qt"},
     "safetensors": {"model"},
     "tqdm": {"cli"},
@@ -122,7 +122,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
-HEAVY = ("torch", "qtpy", "napari", "superqt", "magicgui", "PyQt6", "scipy", "skimage", "numpy")
+HEAVY = ("torch", "qtpy", "napari", "superqt", "magicgui", "pyqtgraph", "PyQt6", "scipy", "skimage", "numpy")
 
 
 @pytest.mark.parametrize("statement", [f"import {NAME}", f"import {NAME}; dir({NAME}); {NAME}.__all__"])

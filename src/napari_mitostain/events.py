@@ -63,6 +63,29 @@ class PlaneDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneWeighed(PlaneDone):
+    """The TN weights of a plane are ready.
+
+    Attributes
+    ----------
+    minimum, mean, std, maximum : float
+        What the bands were placed by: of the plane, or of the whole stack.
+    thresholds : tuple of float
+        M1 and M2.
+    pixel_shares, weight_shares : tuple of float
+        Parts of the plane's pixels, and of its weights, that lie in bands 1 to 3.
+    """
+
+    minimum: float
+    mean: float
+    std: float
+    maximum: float
+    thresholds: tuple[float, float]
+    pixel_shares: tuple[float, float, float]
+    weight_shares: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileDone(Event):
     """A stain was written to a file."""
 

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.events import Event, FileDone, PlaneDone
+from napari_mitostain.errors import FileError, SettingsError
+from napari_mitostain.events import Event, FileDone, PlaneDone, PlaneWeighed
 from napari_mitostain.image import PlaneIndex, Stack, require_apart
-from napari_mitostain.image.files import Provenance, open_writer, read_stack
-from napari_mitostain.weighting import merged, statistics, tn_weights
+from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
+from napari_mitostain.weighting import Statistics, band_numbers, band_shares, bands, merged, statistics, tn_weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackMeasured(Event):
+    """So far so many planes of a stack are measured, together."""
+
+    statistics: Statistics
+    done: int
+    total: int
+
+
+def measure_stack(stack: Stack, channel: int = 0) -> Iterator[StackMeasured]:
+    """Measure all planes of a channel together, one at a time.
+
+    Yields
+    ------
+    StackMeasured
+        For each plane; the last holds the statistics of all.
+    """
+    indices, parts = stack.planes(channel), []
+    for done, index in enumerate(indices, start=1):
+        parts.append(statistics(stack.read(index)))
+        yield StackMeasured(statistics=merged(parts), done=done, total=len(indices))
 
 
 def weigh_stack(
@@ -33,16 +59,65 @@ def weigh_stack(
 
     Yields
     ------
-    PlaneDone
-        Weights (Y, X), float32.
+    StackMeasured
+        For each plane, with scope "stack".
+    PlaneWeighed
+        Weights (Y, X), float32, and what they were computed from.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
     measured = None
     if settings.scope == "stack":
-        measured = merged([statistics(stack.read(index)) for index in stack.planes(channel)])
+        for event in measure_stack(stack, channel):
+            measured = event.statistics
+            yield event
     for done, index in enumerate(indices, start=1):
-        weights = tn_weights(stack.read(index), settings, measured)
-        yield PlaneDone(plane=stack.stained_index(index), values=weights, done=done, total=len(indices))
+        image = stack.read(index)
+        own = statistics(image) if measured is None else measured
+        edges, weights = bands(own, settings), tn_weights(image, settings, own)
+        numbers = band_numbers(image, edges)
+        yield PlaneWeighed(
+            plane=stack.stained_index(index),
+            values=weights,
+            done=done,
+            total=len(indices),
+            minimum=own.minimum,
+            mean=own.mean,
+            std=own.std,
+            maximum=own.maximum,
+            thresholds=edges.edges[1:3],
+            pixel_shares=band_shares(numbers),
+            weight_shares=band_shares(numbers, weights),
+        )
+
+
+def write_weighting(path: Path, settings: WeightSettings) -> None:
+    """Save the coefficients of a weight map, for `read_weighting` and ``mitostain train --weighting``.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; what was there before stays.
+    """
+    atomic_write(path, json.dumps(settings.to_dict(), indent=2).encode())
+
+
+def read_weighting(path: Path) -> WeightSettings:
+    """Read coefficients that `write_weighting` saved.
+
+    Raises
+    ------
+    FileError, SettingsError
+        If the file cannot be read, or holds something else.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise FileError(f"Expected a file of coefficients, got {path} ({error.strerror}); check the name.") from error
+    except ValueError as error:
+        raise SettingsError(f"Expected coefficients as JSON in {path}, got {error}; save them again.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"Expected coefficients as a JSON object in {path}, got a list or value; save them again.")
+    return WeightSettings.from_dict(values)
 
 
 def weigh_file(

@@ -12,7 +12,7 @@ from npe2 import PluginManifest
 def test_every_command_can_be_imported():
     manifest = PluginManifest.from_distribution("napari-mitostain")
     manifest.validate_imports()
-    assert {widget.display_name for widget in manifest.contributions.widgets} == {"Digital stain"}
+    assert {widget.display_name for widget in manifest.contributions.widgets} == {"Digital stain", "TN weight map"}
     assert {sample.display_name for sample in manifest.contributions.sample_data} == {
         "Brightfield stack (simulated)",
         "Brightfield + mitochondria pair (simulated)",
@@ -40,7 +40,7 @@ def test_menu_opens_and_hides_the_dock_widget(viewer, small_model):
 
 def test_modules_of_the_menus_load_without_torch():
     code = (
-        "import sys; from napari_mitostain._qt import samples, stain_widget, weight_overlay;"
+        "import sys; from napari_mitostain._qt import samples, stain_widget, weights_widget;"
         "print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import QApplication
 from napari_mitostain._qt import samples
 from napari_mitostain._qt.layers import layer_stack
 from napari_mitostain._qt.result_layer import METADATA, find_result
-from napari_mitostain._qt.weight_overlay import weigh_selected_layer
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.image.files import Provenance, open_writer
 
@@ -74,13 +73,12 @@ def open_demo(viewer: Viewer) -> list[JobRunner]:
     (brightfield,) = viewer.open_sample("napari-mitostain", "brightfield_stack")
     data, look, _ = samples.stack_mitochondria()[0]
     mitochondria = viewer.add_image(data, **look)
-    overlay = weigh_selected_layer(viewer)
     dock, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "Digital stain")
     dock.parent().resizeDocks([dock], [_DOCK_WIDTH], Qt.Orientation.Horizontal)
     widget.form.setValue(replace(widget.form.value(), layer=brightfield))
     widget.button.click()
     _lay_side_by_side(viewer, brightfield, mitochondria)
-    return [widget.runner] + ([overlay.runner] if overlay is not None else [])
+    return [widget.runner]
 
 
 def save_stain(viewer: Viewer, brightfield: Image, output: Path) -> None:

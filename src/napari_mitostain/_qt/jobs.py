@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Event as Flag
-from typing import Literal
+from typing import Any, Literal
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals, create_worker
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -133,3 +133,22 @@ def new_job(title: str, task: Task) -> Job:
     """
     job: Job = create_worker(_Titled(title, task), _worker_class=Job, _start_thread=False, _ignore_errors=True)
     return job
+
+
+class Answer(WorkerBase):  # type: ignore[misc]
+    """A short question, answered in a thread; `returned` brings this object back, with `content` or `error`."""
+
+    def __init__(self, question: Callable[[], Any]) -> None:
+        super().__init__()
+        self._question = question
+        self.content: Any = None
+        self.error: Exception | None = None
+
+    def work(self) -> Answer:
+        """Ask, unless nobody wants to know any more."""
+        try:
+            if not self.abort_requested:
+                self.content = self._question()
+        except Exception as error:
+            self.error = error
+        return self

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import get_args
 
-from napari_mitostain.config import Device, Precision, StainSettings
+from napari_mitostain.config import Device, Precision, StainSettings, WeightSettings
 
 
 def whole_number(text: str) -> int:
@@ -32,6 +33,28 @@ def add_stain_options(parser: argparse.ArgumentParser) -> None:
 def stain_settings(arguments: argparse.Namespace) -> StainSettings:
     """Collect the settings of `stain`."""
     return StainSettings(arguments.device, arguments.precision, arguments.tile, arguments.resample)
+
+
+def add_weighting(parser: argparse.ArgumentParser) -> None:
+    """Add what `weight_settings` reads."""
+    parser.add_argument(
+        "--weighting", type=Path, metavar="FILE.json", help="coefficients of the TN weights, as the viewer saves them"
+    )
+
+
+def weight_settings(arguments: argparse.Namespace) -> WeightSettings:
+    """Read the coefficients of the TN weights; the paper's without a file.
+
+    Raises
+    ------
+    FileError, SettingsError
+        If the file cannot be read, or holds something else.
+    """
+    if arguments.weighting is None:
+        return WeightSettings(scope="patch")
+    from napari_mitostain.weighing import read_weighting  # loads the image formats
+
+    return read_weighting(arguments.weighting)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

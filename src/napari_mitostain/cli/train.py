@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from napari_mitostain.cli.options import add_compute_options, whole_number
+from napari_mitostain.cli.options import add_compute_options, add_weighting, weight_settings, whole_number
 from napari_mitostain.cli.progress import drain
 from napari_mitostain.config import DiscriminatorLoss, GeneratorLoss, Split, TrainSettings
 
@@ -40,6 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--discriminator-loss", choices=get_args(DiscriminatorLoss), default=_DEFAULTS.discriminator_loss
     )
+    add_weighting(parser)
     parser.add_argument("--weight-l1", type=float, default=_DEFAULTS.weight_l1, metavar="LAMBDA")
     parser.add_argument("--split", choices=get_args(Split), default=_DEFAULTS.split)
     parser.add_argument(
@@ -79,6 +80,7 @@ def _settings(arguments: argparse.Namespace) -> TrainSettings:
         minimum_area=arguments.minimum_area,
         learning_rate=arguments.learning_rate,
         generator_loss=arguments.generator_loss,
+        weighting=weight_settings(arguments),
         discriminator_loss=arguments.discriminator_loss,
         weight_l1=arguments.weight_l1,
         split=arguments.split,

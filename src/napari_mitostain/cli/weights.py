@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
-from napari_mitostain.cli.options import whole_number
+from napari_mitostain.cli.options import add_json, add_weighting, weight_settings, whole_number
 from napari_mitostain.cli.progress import drain
+
+_TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shares", "weight_shares")
+"""What ``--json`` tells of each plane."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,16 +25,30 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--channel", type=whole_number, default=0, metavar="N")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    add_weighting(parser)
+    add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the map with the target's axes and pixel size."""
-    from napari_mitostain.config import WeightSettings
+    """Write the map with the target's axes and pixel size, and say what it was computed from."""
+    from napari_mitostain.events import PlaneWeighed
     from napari_mitostain.weighing import weigh_file
+    from napari_mitostain.weighting import BAND_NAMES
 
-    settings = WeightSettings(scope=arguments.scope)
+    settings = replace(weight_settings(arguments), scope=arguments.scope)
     events = weigh_file(arguments.target, arguments.output, settings, arguments.channel, arguments.overwrite)
-    for _ in drain(events, arguments.target.name):
-        pass
+    planes = [
+        {name: getattr(event, name) for name in _TOLD}  # not the weights themselves: a stack may be larger than memory
+        for event in drain(events, arguments.target.name)
+        if isinstance(event, PlaneWeighed)
+    ]
+    if arguments.json:
+        print(json.dumps({"output": str(arguments.output), "settings": settings.to_dict(), "planes": planes}))
+        return
     print(f"Wrote the TN weights to {arguments.output}")
+    for band, name in enumerate(BAND_NAMES):
+        pixels, weight = (
+            fmean(plane[shares][band] for plane in planes) for shares in ("pixel_shares", "weight_shares")
+        )
+        print(f"{name:<18} {pixels:5.1%} of the pixels, {weight:5.1%} of the weight")

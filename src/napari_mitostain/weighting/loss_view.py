@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
-from napari_mitostain.weighting.bands import bands
-from napari_mitostain.weighting.shares import BAND_NAMES, Shares, band_numbers, band_shares
-from napari_mitostain.weighting.statistics import Statistics, statistics
-from napari_mitostain.weighting.weight_map import tn_weights
+from napari_mitostain.weighting.plane_view import PlaneView
+from napari_mitostain.weighting.shares import BAND_NAMES, Shares, band_shares
 
 
 @dataclass(frozen=True)
@@ -64,21 +61,15 @@ class LossView:
         return first, second, third
 
 
-def view_loss(
-    target: NDArray[Any],
-    stain: NDArray[Any],
-    settings: WeightSettings = WeightSettings(),
-    measured: Statistics | None = None,
-) -> LossView:
+def view_loss(target: NDArray[Any], stain: NDArray[Any], seen: PlaneView) -> LossView:
     """Compare a stain with its target as the TN loss does.
 
     Parameters
     ----------
     target, stain : ndarray
         Planes (Y, X) of one place, in [0, 1]; pixels of the target that are not finite carry no loss.
-    settings : WeightSettings
-    measured : Statistics, optional
-        Of the target's wider scope, in the units of `target`; by default its own.
+    seen : PlaneView
+        Of the target, whose intensities may be in other units: it gives the weights.
 
     Returns
     -------
@@ -89,23 +80,20 @@ def view_loss(
     ImageError
         If the shapes differ.
     """
-    if target.shape != stain.shape:
+    if not target.shape == stain.shape == seen.weights.shape:
         raise ImageError(
             f"Expected a stain of the target's size, got {stain.shape} for {target.shape}; choose the same field."
         )
-    own = statistics(target) if measured is None else measured
-    numbers = band_numbers(target, bands(own, settings))
     finite = np.isfinite(target)
     error = np.where(finite, np.abs(target - stain), 0).astype(np.float32)
-    weights = tn_weights(target, settings, own)
-    weighted = weights * error
+    weighted = seen.weights * error
     return LossView(
         np.where(finite, target, 0).astype(np.float32),
         stain.astype(np.float32),
         error,
-        weights,
+        seen.weights,
         weighted,
-        band_shares(numbers),
-        band_shares(numbers, error),
-        band_shares(numbers, weighted),
+        seen.pixels,
+        band_shares(seen.numbers, error),
+        band_shares(seen.numbers, weighted),
     )

@@ -1,0 +1,90 @@
+"""What the weight widget's threads compute: a plane prepared once, and looked at again with every move of a slider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_mitostain.config import WeightSettings
+from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite
+from napari_mitostain.weighting import (
+    Histogram,
+    LossView,
+    PlaneView,
+    Statistics,
+    histogram,
+    statistics,
+    view_loss,
+    view_plane,
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plane that was read, with what no coefficient changes."""
+
+    index: PlaneIndex
+    image: NDArray[Any]
+    measured: Statistics
+    histogram: Histogram
+
+
+@dataclass(frozen=True)
+class Request:
+    """A look at one plane.
+
+    Attributes
+    ----------
+    stack : Stack
+    index : tuple of int
+        Of the plane.
+    settings : WeightSettings
+    patch : int
+        Side of a patch in pixels, for scope "patch".
+    at : tuple of int
+        Row and column in the middle of the view.
+    whole : Statistics, optional
+        Of the stack, for scope "stack".
+    known : Prepared, optional
+        From an earlier look; used if it is of the same plane.
+    """
+
+    stack: Stack
+    index: PlaneIndex
+    settings: WeightSettings
+    patch: int
+    at: tuple[int, int]
+    whole: Statistics | None = None
+    known: Prepared | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """The answer to a request."""
+
+    request: Request
+    prepared: Prepared
+    view: PlaneView
+
+
+def look(request: Request) -> Look:
+    """Read the plane if need be, and weigh it."""
+    known = request.known
+    prepared = known if known is not None and known.index == request.index else _prepare(request)
+    measured = request.whole if request.settings.scope == "stack" else prepared.measured
+    view = view_plane(prepared.image, request.settings, measured, request.patch, request.at)
+    return Look(request, prepared, view)
+
+
+def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossView:
+    """Compare a plane with a plane of its stain; the target is scaled as for training."""
+    target = IntensityRange.fit(seen.prepared.image).apply(fill_non_finite(seen.prepared.image))
+    return view_loss(target, stain.read(index), seen.view)
+
+
+def _prepare(request: Request) -> Prepared:
+    image = request.stack.read(request.index)
+    measured = statistics(image)
+    return Prepared(request.index, image, measured, histogram(image, measured))

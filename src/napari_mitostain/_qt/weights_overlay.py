@@ -1,0 +1,230 @@
+"""The weights of the plane in view, as layers that follow the sliders of the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_mitostain._qt.job_runner import JobRunner
+from napari_mitostain._qt.jobs import Outcome
+from napari_mitostain._qt.latest import Latest
+from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_in_view
+from napari_mitostain._qt.plane_layers import Place, PlaneLayers
+from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
+from napari_mitostain._qt.weights_plot import FIRST, SECOND
+from napari_mitostain.config import WeightSettings
+from napari_mitostain.errors import ImageError
+from napari_mitostain.events import Event
+from napari_mitostain.image import PlaneIndex, Stack
+from napari_mitostain.weighing import StackMeasured, measure_stack
+from napari_mitostain.weighting import Statistics
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_LOOKS: dict[str, Callable[..., Layer]] = {
+    "weights": partial(
+        Image,
+        colormap="viridis",
+        blending="translucent_no_depth",
+        opacity=0.5,  # half seen through: weights and image can be compared place by place
+        contrast_limits=(0.0, 1.0),
+        rgb=False,
+    ),
+    "contours": partial(
+        Labels,
+        colormap=DirectLabelColormap(color_dict={None: "transparent", 1: FIRST, 2: SECOND}),
+        opacity=0.9,
+    ),
+}
+"""How the layers are made; the lines come last and lie over the weights."""
+
+_DESCRIPTION = "Weights of the threshold-normalised L1 loss (Somani et al., BVM 2021), of the plane in view."
+
+_TRANSFORM_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+class WeightsOverlay(QObject):
+    """Weighs the plane in view of a layer, and shows it. Only for the main thread.
+
+    Attributes
+    ----------
+    looked : Signal(Look)
+        A plane was weighed and shown.
+    failed : Signal(Exception)
+    removed : Signal(str)
+        The user has deleted the layer "weights" or "contours".
+    """
+
+    looked = Signal(object)
+    failed = Signal(object)
+    removed = Signal(str)
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._latest = Latest(self)
+        self.runner = JobRunner(self)
+        self._source: Image | None = None
+        self._stack: Stack | None = None
+        self._known: Prepared | None = None
+        self._whole: dict[int, Statistics] = {}
+        self._measured_channel = 0
+        self.layers = PlaneLayers(viewer)
+        self._settings, self._patch, self._shown = WeightSettings(), 256, frozenset({"weights", "contours"})
+        self._connect()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a look or a measurement is still to come."""
+        return self._latest.is_busy or self.runner.is_running
+
+    def follow(self, source: Image | None) -> None:
+        """Weigh another layer from now on, or none; the layers of the former go.
+
+        Raises
+        ------
+        ImageError
+            If the layer cannot be weighed.
+        """
+        if source is self._source:
+            return
+        self._leave()
+        if source is not None:
+            self._stack = _stack_of(source)
+            self._source = source
+            self._listen(source, "connect")
+            self.refresh()
+
+    def choose(self, settings: WeightSettings, patch: int, shown: frozenset[str]) -> None:
+        """Weigh with other settings, and show "weights", "contours", both or neither."""
+        self._settings, self._patch, self._shown = settings, patch, shown
+        for kind in _LOOKS.keys() - shown:
+            self.layers.remove(kind)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for the plane in view; the stack is measured first if that is still to be done."""
+        if self._source is None or self._stack is None:
+            return
+        index = plane_in_view(self._source, self._stack.axes, self._viewer.dims.point)
+        channel = _channel_of(self._stack, index)
+        whole = self._whole.get(channel)
+        if self._settings.scope == "stack" and whole is None:
+            self._measure(channel)
+            return
+        at = _middle_of_view(self._viewer, self._source, self._stack.axes)
+        request = Request(self._stack, index, self._settings, self._patch, at, whole, self._known)
+        self._latest.ask(partial(look, request))
+
+    def close(self) -> None:
+        """Stop, and take the layers away."""
+        self._leave()
+        self._viewer.dims.events.point.disconnect(self._on_view)
+        self._viewer.camera.events.center.disconnect(self._on_camera)
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _connect(self) -> None:
+        self._latest.answered.connect(self._show)
+        self._latest.failed.connect(self.failed)
+        self.runner.received.connect(self._on_measured)
+        self.runner.ended.connect(self._on_measurement_ended)
+        self._viewer.dims.events.point.connect(self._on_view)
+        self._viewer.camera.events.center.connect(self._on_camera)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+
+    def _leave(self) -> None:
+        """Let go of the layer that was followed."""
+        self._latest.drop()
+        self.runner.cancel()
+        if self._source is not None:
+            self._listen(self._source, "disconnect")
+        self._source, self._stack, self._known = None, None, None
+        self._whole.clear()
+        self.layers.remove()
+
+    def _listen(self, source: Image, how: str) -> None:
+        getattr(source.events.data, how)(self._on_data)
+        for name in _TRANSFORM_EVENTS:
+            getattr(source.events[name], how)(self._on_view)
+
+    def _on_view(self, _: Any = None) -> None:
+        self.refresh()
+
+    def _on_camera(self, _: Any = None) -> None:
+        if self._settings.scope == "patch":
+            self.refresh()
+
+    def _on_data(self, _: Any = None) -> None:
+        """Begin anew with the layer's new data."""
+        source = self._source
+        self._leave()
+        try:
+            self.follow(source)
+        except ImageError as error:
+            self.failed.emit(error)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._source:
+            self._leave()
+        if (kind := self.layers.forget(event.value)) is not None:
+            self.removed.emit(kind)
+
+    def _measure(self, channel: int) -> None:
+        """Measure the stack in a job; the look follows when it is done."""
+        if not self.runner.is_running:
+            assert self._source is not None
+            assert self._stack is not None
+            self._latest.drop()
+            self._measured_channel = channel
+            self.runner.start(f"Measuring {self._source.name}", partial(_measure_job, self._stack, channel))
+
+    def _on_measured(self, events: list[Event]) -> None:
+        last = events[-1]
+        if isinstance(last, StackMeasured) and last.done == last.total:
+            self._whole[self._measured_channel] = last.statistics
+
+    def _on_measurement_ended(self, outcome: Outcome) -> None:
+        if outcome.kind == "done":
+            self.refresh()
+
+    def _show(self, seen: Look) -> None:
+        if self._source is None or seen.request.stack is not self._stack:
+            return
+        self._known = seen.prepared
+        place = Place(self._source, self._stack, seen.request.index)
+        told = {"settings": seen.request.settings.to_dict(), "description": _DESCRIPTION}
+        pixels: dict[str, Any] = {"weights": seen.view.weights, "contours": seen.view.contours}
+        for kind, make in _LOOKS.items():
+            if kind in self._shown:
+                named = partial(make, name=f"{self._source.name} TN {kind}")
+                self.layers.put(kind, pixels[kind], place, named, told)
+        self.looked.emit(seen)
+
+
+def _measure_job(stack: Stack, channel: int) -> Any:
+    yield from measure_stack(stack, channel)
+
+
+def _stack_of(source: Image) -> Stack:
+    return layer_stack(source, guess_channel_axis(source))
+
+
+def _channel_of(stack: Stack, index: PlaneIndex) -> int:
+    letters = [axis for axis in stack.axes if axis not in "YX"]
+    return index[letters.index("C")] if "C" in letters else 0
+
+
+def _middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
+    """Return the row and the column of a layer in the middle of the canvas."""
+    point = list(viewer.dims.point)
+    for axis, place in zip(viewer.dims.displayed, viewer.camera.center[-len(viewer.dims.displayed) :], strict=True):
+        point[axis] = place
+    position = np.nan_to_num(layer.world_to_data(point))
+    return int(position[axes.index("Y")]), int(position[axes.index("X")])

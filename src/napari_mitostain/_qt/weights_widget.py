@@ -1,0 +1,177 @@
+"""The dock widget "TN weight map": what the loss looks at in a fluorescence layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox
+from napari.layers import Image
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_mitostain._qt.loss_section import LossSection
+from napari_mitostain._qt.plane_look import Look
+from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.weights_form import WeightsForm
+from napari_mitostain._qt.weights_overlay import WeightsOverlay
+from napari_mitostain._qt.weights_plot import WeightsPlot
+from napari_mitostain.errors import MitostainError
+from napari_mitostain.weighing import write_weighting
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class WeightsWidget(QWidget):
+    """Shows the TN weights of a viewer's fluorescence layers, and lets the user change them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._overlay = WeightsOverlay(viewer, self)
+        self.layer = ComboBox(choices=self._images, tooltip="Fluorescence to weigh.")
+        self.form = WeightsForm()
+        self.patch = QSpinBox()
+        self.plot = WeightsPlot()
+        self.shown = {"weights": QCheckBox("weights"), "contours": QCheckBox("thresholds")}
+        self.words = QLabel()
+        self.save = QPushButton("Save…")
+        self.loss = LossSection(viewer)
+        self._lay_out()
+        self._connect()
+        self._choose_active()
+        self._apply()
+        self._follow()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is still to be weighed."""
+        return self._overlay.is_busy
+
+    def reset_choices(self, *_: Any) -> None:
+        """Follow the viewer's layers; napari calls this when they change."""
+        chosen = self.layer.value
+        self.layer.reset_choices()
+        if chosen in self.layer.choices:
+            self.layer.value = chosen
+        self.loss.reset_choices()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Leave nothing behind when the dock widget is closed for good, which takes this widget out of it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.loss.close_layers()
+            self._overlay.close()
+        return bool(super().event(event))
+
+    def _lay_out(self) -> None:
+        self.patch.setRange(16, 4096)
+        self.patch.setValue(256)
+        self.patch.setSuffix(" px")
+        self.patch.setToolTip("Side of a patch: each is weighed by itself, as in training.")
+        for box in self.shown.values():
+            box.setChecked(True)
+        self._rows = QFormLayout()
+        self._rows.addRow("image", self.layer.native)
+        self._rows.addRow("patch size", self.patch)
+        show = QHBoxLayout()
+        for widget in (QLabel("show"), *self.shown.values()):
+            show.addWidget(widget)
+        show.addStretch()
+        show.addWidget(self.save)
+        self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
+        self.words.setWordWrap(True)
+        loss = QCollapsible("Loss of a stain", expandedIcon="▾", collapsedIcon="▸")
+        loss.addWidget(self.loss)
+        content = QWidget()
+        inner = QVBoxLayout(content)
+        inner.addLayout(self._rows)
+        inner.addLayout(show)
+        for widget in (self.plot, self.words, self.form, loss):
+            inner.addWidget(widget)
+        inner.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+    def _connect(self) -> None:
+        self.layer.changed.connect(self._follow)
+        self.form.valueChanged.connect(self._apply)
+        self.patch.valueChanged.connect(self._apply)
+        for box in self.shown.values():
+            box.toggled.connect(self._apply)
+        self.plot.dragged.connect(self.form.set_sigmas)
+        self.save.clicked.connect(self._save)
+        self._overlay.looked.connect(self._show)
+        for part in (self._overlay, self.loss):
+            part.failed.connect(_report)
+        self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
+
+    def _choose_active(self) -> None:
+        active = self._viewer.layers.selection.active
+        if active in self.layer.choices:
+            self.layer.value = active
+
+    def _follow(self, *_: Any) -> None:
+        self.loss.close_layers()
+        try:
+            self._overlay.follow(self.layer.value)
+        except MitostainError as error:
+            self.words.setText(str(error))
+
+    def _apply(self, *_: Any) -> None:
+        """Weigh as the form says."""
+        is_patch = self.form.value().scope == "patch"
+        self._rows.setRowVisible(self.patch, is_patch)
+        shown = frozenset(kind for kind, box in self.shown.items() if box.isChecked())
+        self._overlay.choose(self.form.value(), self.patch.value(), shown)
+
+    def _show(self, seen: Look) -> None:
+        view, settings = seen.view, seen.request.settings
+        self.plot.show_plane(seen.prepared.histogram, view.measured, view.bands, settings)
+        _, first, second, _ = view.bands.edges
+        background, weight = view.pixels[0], view.weight[0]
+        self.words.setText(
+            f"µ {view.measured.mean:.4g}, σ {view.measured.std:.4g}; thresholds {first:.4g} and {second:.4g}. "
+            f"Background: {background:.0%} of the pixels, {weight:.0%} of the weight."
+        )
+        if self.layer.value is not None:
+            self.loss.look(seen, self.layer.value)
+
+    def _images(self, _: Any) -> list[tuple[str, Image | None]]:
+        layers = [layer for layer in self._viewer.layers if isinstance(layer, Image) and METADATA not in layer.metadata]
+        return [(layer.name, layer) for layer in layers] or [("no image is open", None)]
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Save the coefficients", "weighting.json", "JSON (*.json)")
+        if name:
+            try:
+                write_weighting(Path(name), self.form.value())
+                show_info(f"Saved the coefficients to {name}.")
+            except MitostainError as error:
+                show_error(str(error))
+
+
+def _report(error: Exception) -> None:
+    show_error(str(error) if isinstance(error, MitostainError) else f"{type(error).__name__}: {error}")
