@@ -29,7 +29,11 @@ class Generator(UNet):
 
     def forward(self, image: Tensor) -> Tensor:
         """Stain scaled brightfield: (B, 1, H, W) to (B, 1, H, W) in [0, 1]."""
-        return torch.sigmoid(super().forward(image).float())  # bfloat16 has too few steps near 1
+        return self.intensity(self.from_level(0, image))
+
+    def intensity(self, decoded: Tensor) -> Tensor:
+        """Turn what the last block gives (B, base, H, W) into the stain (B, 1, H, W) in [0, 1]."""
+        return torch.sigmoid(self.head(decoded).float())  # bfloat16 has too few steps near 1
 
 
 def folded(generator: Generator) -> Generator:

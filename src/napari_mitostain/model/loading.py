@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_mitostain.errors import ModelError
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.model.card import Card
 from napari_mitostain.model.generator import Generator, folded
 from napari_mitostain.model.library import DEFAULT_MODEL, find_weights, load_card
+from napari_mitostain.model.unet import channels_last
 from napari_mitostain.tiling import Geometry
 
 
@@ -35,16 +36,17 @@ class Model:
     card: Card
     generator: Generator
     sha256: str = ""
-    _prepared: dict[tuple[torch.device, torch.dtype], nn.Module] = field(default_factory=dict, init=False, repr=False)
+    _prepared: dict[tuple[torch.device, torch.dtype], Generator] = field(default_factory=dict, init=False, repr=False)
 
-    def prepared(self, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    def prepared(self, device: torch.device, dtype: torch.dtype) -> Generator:
         """Return the generator for inference on a device, batch norms folded; made once for each device and type.
 
         Takes (B, 1, H, W) of `dtype` in channels-last layout, gives float32 of the same shape.
         """
         if (device, dtype) not in self._prepared:
             network = folded(self.generator).to(device, dtype)
-            self._prepared[device, dtype] = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            channels_last(network)
+            self._prepared[device, dtype] = network
         return self._prepared[device, dtype]
 
     @property

@@ -12,6 +12,7 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
+from napari_mitostain.model.strips import stain_in_strips
 
 _TILE = {"cpu": 1024, "mps": 1024, "cuda": 2048}
 """Side of a core by device: large ones waste less on halos, the memory they take stays below 1 GB."""
@@ -33,6 +34,8 @@ class Predictor:
         Side of a core in pixels.
     device : torch.device
     dtype : torch.dtype
+    network : Generator
+        As it is on the device: (B, 1, H, W) of `dtype` in channels-last layout to float32 of the same shape.
     """
 
     def __init__(self, model: Model, settings: StainSettings) -> None:
@@ -53,7 +56,8 @@ class Predictor:
         """Stain a window of scaled brightfield (h, w), both multiples of the stride; values in [0, 1]."""
         image = torch.from_numpy(np.ascontiguousarray(window, np.float32))[None, None]  # (1, 1, h, w)
         image = image.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
-        result: NDArray[np.float32] = self.network(image)[0, 0].cpu().numpy()  # (h, w)
+        stain = stain_in_strips(self.network, image) if self.device.type == "cpu" else self.network(image)
+        result: NDArray[np.float32] = stain[0, 0].cpu().numpy()  # (h, w)
         return result
 
     def release_memory(self) -> None:

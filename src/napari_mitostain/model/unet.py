@@ -71,13 +71,42 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map images (B, channels_in, H, W) to logits (B, 1, H, W)."""
-        skips: list[Tensor] = []
-        for encoder in self.encoders[:-1]:
-            skips.append(encoder(image))  # (B, base · 2^level, H / 2^level, W / 2^level)
-            image = F.max_pool2d(skips[-1], 2)
-        image = self.encoders[-1](image)  # (B, base · 2^depth, H / 2^depth, W / 2^depth)
-        for reducer, decoder in zip(self.reducers, self.decoders, strict=True):
-            image = F.interpolate(reducer(image), scale_factor=2, mode="bilinear", align_corners=False)
-            image = decoder(torch.cat([skips.pop(), image], dim=1))
-        logits: Tensor = self.head(image)  # (B, 1, H, W)
+        logits: Tensor = self.head(self.from_level(0, image))  # (B, 1, H, W)
         return logits
+
+    def from_level(self, level: int, image: Tensor) -> Tensor:
+        """Encode an image, hand it down through the coarser levels, and decode what comes back beside it.
+
+        Parameters
+        ----------
+        level : int
+            0 for full resolution.
+        image : Tensor
+            What the level's encoder takes: (B, channels_in, H, W), or (B, base · 2^(level - 1), H, W) below.
+
+        Returns
+        -------
+        Tensor
+            (B, base · 2^level, H, W)
+        """
+        encoded: Tensor = self.encoders[level](image)  # (B, base · 2^level, H, W)
+        if level == self.depth:
+            return encoded
+        coarse = self.reducers[-1 - level](self.from_level(level + 1, F.max_pool2d(encoded, 2)))
+        finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)  # as encoded
+        decoded: Tensor = self.decoders[-1 - level](torch.cat([encoded, finer], dim=1))
+        return decoded
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lay a network's weights out as its convolutions are fastest, in place: the channels of a pixel side by side.
+
+    With one input channel that layout and the usual one are the same numbers in memory, and torch, which then goes by
+    the strides, would take the usual one for the first convolution and so for all that follow.
+    """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.weight.shape[1] == 1:
+            weight = module.weight.data  # (C, 1, h, w)
+            height, width = weight.shape[-2:]
+            module.weight.data = weight.as_strided(weight.shape, (height * width, 1, width, 1))

@@ -12,6 +12,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.model.discriminator import Discriminator
 from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.losses import ADVERSARIAL, l1_loss, tn_loss
+from napari_mitostain.model.unet import channels_last
 from napari_mitostain.training.patches import Batch
 
 _DISCRIMINATOR_SHARE = 0.2
@@ -30,7 +31,7 @@ class Players:
     def to(self, device: torch.device) -> Players:
         """Move the networks to a device, in the memory layout its convolutions prefer."""
         for network in (self.generator, self.discriminator):
-            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            channels_last(network.to(device))
         return self
 
     def set_learning_rate(self, rate: float) -> None:
