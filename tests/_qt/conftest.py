@@ -15,7 +15,6 @@ from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QThreadPool
 
-from napari_mitostain._qt import jobs
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.events import Event
 from napari_mitostain.model import library
@@ -43,9 +42,8 @@ def small_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
     """A viewer; afterwards no job may run and no thread of a job be left."""
-    monkeypatch.setattr(jobs, "_PATIENCE_S", 0.3)  # tests hold jobs up on purpose
     yield make_napari_viewer()
     qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=_WAIT_MS)
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=_WAIT_MS)  # it ends later

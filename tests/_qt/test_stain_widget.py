@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 
 from napari_mitostain import stain
-from napari_mitostain._qt import jobs
 from napari_mitostain.config import StainSettings
 
 MICROSCOPE = {
@@ -306,18 +307,23 @@ def test_dock_widget_closed_in_mid_run(viewer, widget, cells, gate, until):
     assert viewer.layers[1].data.any()
 
 
-def test_destroyed_widget_waits_for_its_thread(viewer, widget, cells, gate, until, monkeypatch):
+def test_destroyed_widget_goes_at_once_and_its_thread_ends_by_itself(viewer, widget, cells, gate, until):
     viewer.add_image(cells)
     widget.button.click()
     gate.let(2)
     until(lambda: widget.bar.value() == 200)
     viewer.window.remove_dock_widget(widget)
-    gate.let(1)
-    monkeypatch.setattr(jobs, "_PATIENCE_S", 60)
+    release = threading.Timer(4, gate.open)  # if the main thread waits for the job, which waits at the gate
+    release.start()
+    gone: list[bool] = []
+    widget.destroyed.connect(lambda: gone.append(True))
     widget.deleteLater()
     QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
-    assert gate.closed.is_set()
-    assert QThreadPool.globalInstance().waitForDone(1000)
+    assert [gone, gate.closed.is_set()] == [[True], False]
+    release.cancel()
+    gate.let(1)  # the tile it is in
+    assert gate.closed.wait(60)
+    until(lambda: not WorkerBase._worker_set and QThreadPool.globalInstance().activeThreadCount() == 0)
 
 
 def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until, press):
