@@ -341,6 +341,16 @@ def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until,
     assert len(viewer.layers) == 3
 
 
+def test_plane_beside_a_stack_whose_axes_are_rolled(viewer, widget, small_model, cells, notifications, press):
+    viewer.add_image(cells, name="stack")
+    plane = viewer.add_image(cells[0], name="plane")
+    viewer.dims.order = (2, 0, 1)
+    edit(widget, layer=plane)
+    press(widget)
+    assert not notifications
+    np.testing.assert_allclose(viewer.layers["plane stain"].data, stain(cells[0], small_model), atol=1e-6)
+
+
 def test_other_pixel_size_is_warned_of_and_resampled_on_a_click(viewer, widget, small_model, cells, press):
     viewer.add_image(cells, scale=(1, 0.2, 0.2), units="um", name="coarse")
     assert "0.2 µm" in widget.form._pixels.text()
