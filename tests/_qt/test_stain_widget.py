@@ -341,6 +341,15 @@ def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until,
     assert len(viewer.layers) == 3
 
 
+@pytest.mark.parametrize("planes", [3, 4])
+def test_last_axis_of_three_or_four_is_no_colour(viewer, widget, small_model, planes, press):
+    image = np.random.default_rng(2).integers(50, 200, (64, 64, planes), dtype=np.uint8)
+    viewer.add_image(image, rgb=False, axis_labels=("y", "x", "z"))
+    press(widget)
+    expected = stain(np.moveaxis(image, -1, 0), small_model)
+    np.testing.assert_allclose(viewer.layers[1].data, np.moveaxis(expected, 0, -1), atol=1e-6)
+
+
 def test_plane_beside_a_stack_whose_axes_are_rolled(viewer, widget, small_model, cells, notifications, press):
     viewer.add_image(cells, name="stack")
     plane = viewer.add_image(cells[0], name="plane")

@@ -92,7 +92,7 @@ class ResultLayer:
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
-            self.layer = Image(data, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
+            self.layer = Image(data, rgb=False, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
             active = viewer.layers.selection.active
             viewer.add_layer(self.layer)
             viewer.layers.selection.active = active  # the user goes on with the layer at hand
