@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -43,12 +44,21 @@ def empty_result(shape: tuple[int, ...]) -> NDArray[np.float32]:
     if needed <= _IN_MEMORY_BYTES:
         return np.zeros(shape, np.float32)
     if (room := shutil.disk_usage(tempfile.gettempdir()).free) < needed:
-        raise FileError(
-            f"Expected {needed / 2**30:.1f} GB of room in {tempfile.gettempdir()} for the result, got "
-            f"{room / 2**30:.1f} GB; choose the current plane, or use `mitostain stain` to write to a file."
-        )
-    with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
-        return np.memmap(file, np.float32, "w+", shape=shape)
+        raise _no_room(needed, f"{room / 2**30:.1f} GB")
+    try:
+        with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
+            if hasattr(os, "posix_fallocate"):  # a sparse file on a disk that fills up would kill the process
+                os.posix_fallocate(file.fileno(), 0, needed)
+            return np.memmap(file, np.float32, "w+", shape=shape)
+    except OSError as error:
+        raise _no_room(needed, str(error.strerror)) from error
+
+
+def _no_room(needed: int, found: str) -> FileError:
+    return FileError(
+        f"Expected {needed / 2**30:.1f} GB of room in {tempfile.gettempdir()} for the result, got {found}; "
+        "choose the current plane, or use `mitostain stain` to write to a file."
+    )
 
 
 def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
