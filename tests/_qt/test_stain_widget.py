@@ -341,6 +341,22 @@ def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until,
     assert len(viewer.layers) == 3
 
 
+def test_cancelled_run_leaves_the_layer_to_the_second_widget(viewer, widget, small_model, cells, gate, until):
+    from napari_mitostain._qt.stain_widget import StainWidget
+
+    viewer.add_image(cells, name="cells")
+    second = StainWidget(viewer)
+    viewer.window.add_dock_widget(second, name="second")
+    widget.button.click()
+    second.button.click()
+    widget.button.click()  # cancelled, without a tile
+    gate.open()
+    until(lambda: second.button.text() == "Stain")
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells stain"]
+    np.testing.assert_allclose(viewer.layers[1].data, stain(cells, small_model), atol=1e-6)
+    assert viewer.layers[1].metadata["mitostain"]["model"] == "small"
+
+
 @pytest.mark.parametrize("planes", [3, 4])
 def test_last_axis_of_three_or_four_is_no_colour(viewer, widget, small_model, planes, press):
     image = np.random.default_rng(2).integers(50, 200, (64, 64, planes), dtype=np.uint8)

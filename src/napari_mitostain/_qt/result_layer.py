@@ -70,6 +70,8 @@ def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
 class ResultLayer:
     """A layer on its way to be complete. Only for the main thread.
 
+    Its layer is no longer its own once another run, or the user, puts other pixels there.
+
     Parameters
     ----------
     viewer : Viewer
@@ -97,7 +99,7 @@ class ResultLayer:
         look: Mapping[str, Any],
         replaced: Image | None = None,
     ) -> None:
-        self._viewer = viewer
+        self._viewer, self._data = viewer, data
         self._next_refresh, self._is_empty = 0.0, True
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
@@ -114,7 +116,8 @@ class ResultLayer:
     def record(self, metadata: Mapping[str, Any]) -> None:
         """Add to what the layer says about its origin."""
         self.metadata = {**self.metadata, **metadata}
-        self.layer.metadata = {**self.layer.metadata, METADATA: self.metadata}
+        if self._is_own:
+            self.layer.metadata = {**self.layer.metadata, METADATA: self.metadata}
 
     def painted(self, in_view: Sequence[bool]) -> None:
         """Show new pixels, unless that was done just now; `in_view` tells for each change whether it can be seen."""
@@ -126,12 +129,19 @@ class ResultLayer:
 
     def finish(self) -> None:
         """Leave the layer as far as it was filled. One that was not goes, or shows again what it showed before."""
+        if not self._is_own:
+            return
         if not self._is_empty:
+            self.record({})  # again, if the layer was another's meanwhile
             self.layer.refresh()
         elif self._before is not None:
             _apply(self.layer, self._before)
         elif self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
+
+    @property
+    def _is_own(self) -> bool:
+        return self.layer.data is self._data
 
 
 def _origin(layer: Any) -> tuple[Any, Any]:
