@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 
 from napari_mitostain import stain
+from napari_mitostain._qt.stain_job import stain_job
+from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain._qt.stain_run import make_plan
 from napari_mitostain.config import StainSettings
 
 MICROSCOPE = {
@@ -374,6 +379,21 @@ def test_plane_beside_a_stack_whose_axes_are_rolled(viewer, widget, small_model,
     press(widget)
     assert not notifications
     np.testing.assert_allclose(viewer.layers["plane stain"].data, stain(cells[0], small_model), atol=1e-6)
+
+
+def test_torch_gets_its_core_back(viewer, cells, small_model, monkeypatch):
+    cores, before = {0, 1, 2, 3}, torch.get_num_threads()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    torch.set_num_threads(len(cores))
+    try:
+        layer = viewer.add_image(cells)
+        events = stain_job(make_plan(layer, StainRequest(layer, model="small"), viewer.dims.point))
+        next(events)
+        assert torch.get_num_threads() == len(cores) - 1
+        events.close()
+        assert torch.get_num_threads() == len(cores)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_other_pixel_size_is_warned_of_and_resampled_on_a_click(viewer, widget, small_model, cells, press):
