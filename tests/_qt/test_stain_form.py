@@ -86,11 +86,44 @@ def test_new_data_of_the_chosen_layer_are_noticed(viewer, form):
     assert form._channel.max == 3
 
 
+@pytest.fixture
+def channels(viewer: ViewerModel, form: StainForm) -> Any:
+    """A layer (C, Z, Y, X) that is chosen, and its channel 2 too."""
+    layer = viewer.add_image(np.zeros((3, 4, 8, 8)), axis_labels=("c", "z", "y", "x"), name="channels")
+    form._layer.value = layer
+    form._channel.value = 2
+    assert [form.value().channel_axis, form.value().channel] == [0, 2]
+    return layer
+
+
+@pytest.mark.parametrize(("count", "channel"), [(5, 2), (2, 1)])
+def test_channel_axis_stays_when_the_count_of_channels_changes(form, channels, count, channel):
+    channels.data = np.zeros((count, 4, 8, 8))
+    assert [form.value().channel_axis, form.value().channel] == [0, channel]
+
+
+def test_channel_axis_stays_when_it_is_relabelled(form, channels):
+    channels.axis_labels = ("wavelength", "z", "y", "x")
+    assert [form.value().channel_axis, form.value().channel] == [0, 2]
+
+
+def test_channel_axis_stays_when_the_layer_is_renamed(form, channels):
+    form._axis.value = 1  # not what would be guessed
+    channels.name = "other"
+    assert [form.value().layer, form.value().channel_axis] == [channels, 1]
+
+
+def test_channel_axis_is_guessed_anew_when_it_is_gone(form, channels):
+    form._axis.value = 1
+    channels.axis_labels = ("c", "y", "x", "z")
+    assert form.value().channel_axis == 0
+
+
 def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):
     for suffix in (".json", ".safetensors"):
         (tmp_path / "models" / f"other{suffix}").write_bytes((tmp_path / "models" / f"small{suffix}").read_bytes())
     form.reset_choices()
-    assert form._model.choices == ("small", "other")
+    assert form._model.choices == ("other", "small")
     assert form.value().model == "small"
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox, Widget
 from napari.layers import Image
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import labelled, reset_kept
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain.config import StainSettings
 
@@ -99,11 +100,8 @@ class StainForm(QWidget):
         """Follow the viewer's layers (napari calls this when they change), the models and the devices."""
         before = self.value()
         with self._silent():
-            for combo in (self._layer, self._model, self._device):
-                chosen = combo.value
-                combo.reset_choices()
-                if chosen in combo.choices:  # a renamed layer is the same layer
-                    combo.value = chosen
+            for combo in (self._layer, self._model, self._device):  # a renamed layer is the same layer
+                reset_kept(combo)
             self._adapt()
         if self.value() != before:
             self._tell()
@@ -124,10 +122,10 @@ class StainForm(QWidget):
             "model": self._model.native,
             "device": self._device.native,
         }
-        self._rows = _form(rows)
+        self._rows = labelled(rows)
         advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         content = QWidget()
-        content.setLayout(_form({"tile size": self._tile, "precision": self._precision.native}))
+        content.setLayout(labelled({"tile size": self._tile, "precision": self._precision.native}))
         advanced.addWidget(content)
         self._pixels.setWordWrap(True)
         self.show_pixel_note("", False)
@@ -178,11 +176,10 @@ class StainForm(QWidget):
     def _adapt(self) -> None:
         """Fit the rows to the layer: its channel axis, and whether there is more than one plane."""
         layer: Image | None = self._layer.value
-        self._axis.reset_choices()
-        if layer is not self._followed:
-            self._follow(layer)
+        if not (reset_kept(self._axis) and layer is self._followed):
             guess = guess_channel_axis(layer) if layer is not None else None
             self._axis.value = _NO_AXIS if guess is None else guess
+        self._follow(layer)
         has_planes = layer is not None and layer.ndim > 2
         self._show_row(self._axis, has_planes)
         self._show_row(self._planes, has_planes)
@@ -190,6 +187,8 @@ class StainForm(QWidget):
 
     def _follow(self, layer: Image | None) -> None:
         """Listen to the chosen layer, and no longer to the one before."""
+        if layer is self._followed:
+            return
         slots = {
             "scale": self._tell,
             "units": self._tell,
@@ -210,18 +209,6 @@ class StainForm(QWidget):
 
     def _has_channels(self) -> bool:
         return self._layer.value is not None and self._axis.value not in (None, _NO_AXIS)
-
-
-def _form(fields: Mapping[str, QWidget]) -> QFormLayout:
-    """Lay out labelled fields; long names are cut off, so that they do not widen the dock."""
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for label, field in fields.items():
-        if isinstance(field, QComboBox):
-            field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            field.setMinimumContentsLength(8)
-        form.addRow(label, field)
-    return form
 
 
 def _models(_: Any) -> list[tuple[str, str | None]]:
