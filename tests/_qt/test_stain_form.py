@@ -36,6 +36,7 @@ def form(viewer: ViewerModel, small_model: Any, qtbot: Any) -> StainForm:
 def test_value_goes_in_and_comes_out(viewer, form):
     told: list[StainRequest] = []
     form.valueChanged.connect(told.append)
+    form.show_pixel_note("", offer_resampling=True)
     settings = StainSettings(device="cpu", precision="float32", tile=300, resample=True)
     request = StainRequest(viewer.layers["first"], 1, 2, "small", "view", "add", settings)
     form.setValue(request)
@@ -117,6 +118,15 @@ def test_channel_axis_is_guessed_anew_when_it_is_gone(form, channels):
     form._axis.value = 1
     channels.axis_labels = ("c", "y", "x", "z")
     assert form.value().channel_axis == 0
+
+
+def test_resampling_is_not_asked_for_where_it_is_not_offered(form):
+    form.show_pixel_note("", offer_resampling=True)
+    form._resample.value = True
+    form.show_pixel_note("", offer_resampling=False)
+    assert not form.value().settings.resample
+    form.show_pixel_note("", offer_resampling=True)
+    assert form.value().settings.resample
 
 
 def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):

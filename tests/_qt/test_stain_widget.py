@@ -396,6 +396,15 @@ def test_torch_gets_its_core_back(viewer, cells, small_model, monkeypatch):
         torch.set_num_threads(before)
 
 
+def test_resampling_does_not_follow_to_a_layer_without_the_offer(viewer, widget, small_model, cells, press):
+    viewer.add_image(cells, scale=(1, 0.2, 0.2), units="um", name="coarse")
+    widget.form._resample.native.click()
+    fine = viewer.add_image(cells, scale=(1, 0.102, 0.102), units="um", name="fine")
+    edit(widget, layer=fine)
+    press(widget)
+    np.testing.assert_allclose(viewer.layers["fine stain"].data, stain(cells, small_model), atol=1e-6)
+
+
 def test_other_pixel_size_is_warned_of_and_resampled_on_a_click(viewer, widget, small_model, cells, press):
     viewer.add_image(cells, scale=(1, 0.2, 0.2), units="um", name="coarse")
     assert "0.2 µm" in widget.form._pixels.text()

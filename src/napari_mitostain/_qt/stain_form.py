@@ -74,12 +74,12 @@ class StainForm(QWidget):
                 device=self._device.value,
                 precision=self._precision.value,
                 tile=self._tile.value() or None,
-                resample=self._resample.value,
+                resample=self._resample.value and not self._resample.native.isHidden(),
             ),
         )
 
     def setValue(self, request: StainRequest) -> None:  # noqa: N802
-        """Show a request; the layer and the model must be there."""
+        """Show a request; the layer and the model must be there. Resampling holds where it is offered."""
         settings = request.settings
         with self._silent():
             self._layer.value, self._model.value = request.layer, request.model or None
