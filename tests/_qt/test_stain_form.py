@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_mitostain._qt import stain_form
 from napari_mitostain._qt.stain_form import StainForm
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain.config import Device, StainSettings
+from napari_mitostain.model import device
 
 
 @pytest.fixture
@@ -137,12 +137,16 @@ def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):
     assert form.value().model == "small"
 
 
-def test_devices_are_listed_before_torch_is_loaded(monkeypatch):
-    monkeypatch.delitem(sys.modules, "torch")
-    names = [value for _, value in stain_form._devices(None)]
-    assert "torch" not in sys.modules
-    assert names[0] == "auto"
-    assert set(names) <= set(get_args(Device))
+def test_devices_come_from_a_job(form, monkeypatch):
+    """To ask torch would wait for its import, which a job may be in the middle of."""
+    monkeypatch.setattr(device, "available_devices", lambda: pytest.fail("the form asked torch"))
+    form.reset_choices()
+    assert form._device.choices[0] == "auto"
+    assert set(form._device.choices) <= set(get_args(Device))
+    form._device.value = "cpu"
+    form.show_devices(("mps", "cpu"))
+    assert form._device.choices == ("auto", "mps", "cpu")
+    assert [form._device.native.itemText(0), form.value().settings.device] == ["auto (mps)", "cpu"]
 
 
 def test_widget_opens_without_loading_torch():

@@ -20,6 +20,7 @@ from napari_mitostain._qt.stain_job import stain_job
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import make_plan
 from napari_mitostain.config import StainSettings
+from napari_mitostain.model.device import available_devices
 
 MICROSCOPE = {
     "name": "cells",
@@ -360,6 +361,15 @@ def test_cancelled_run_leaves_the_layer_to_the_second_widget(viewer, widget, sma
     assert [layer.name for layer in viewer.layers] == ["cells", "cells stain"]
     np.testing.assert_allclose(viewer.layers[1].data, stain(cells, small_model), atol=1e-6)
     assert viewer.layers[1].metadata["mitostain"]["model"] == "small"
+
+
+def test_devices_are_those_of_this_machine_once_a_job_has_loaded_torch(viewer, widget, cells, press):
+    viewer.add_image(cells)
+    names = widget.form._device.native
+    assert names.itemText(0) == "auto"
+    press(widget)
+    assert names.itemText(0) == f"auto ({available_devices()[0]})"
+    assert widget.form._device.choices == ("auto", *available_devices())
 
 
 @pytest.mark.parametrize("planes", [3, 4])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from napari_mitostain._qt.layers import channel_axes, channel_count, guess_chann
 from napari_mitostain._qt.result_layer import METADATA
 from napari_mitostain._qt.rows import labelled, reset_kept
 from napari_mitostain._qt.stain_request import StainRequest
-from napari_mitostain.config import StainSettings
+from napari_mitostain.config import Device, StainSettings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -46,7 +46,8 @@ class StainForm(QWidget):
         self._planes = ComboBox(choices=[("whole stack", "stack"), ("current plane", "view")])
         self._repeat = ComboBox(choices=[("replaces stain", "replace"), ("adds another", "add")])
         self._model = ComboBox(choices=_models, tooltip="Its card is shown below.")
-        self._device = ComboBox(choices=_devices)
+        self._devices: Sequence[Device] = ()
+        self._device = ComboBox(choices=self._device_choices)
         self._tile = QSpinBox()
         self._tile.setMaximum(16384)
         self._tile.setSingleStep(64)
@@ -105,6 +106,11 @@ class StainForm(QWidget):
             self._adapt()
         if self.value() != before:
             self._tell()
+
+    def show_devices(self, devices: Sequence[Device]) -> None:
+        """Offer the devices of this machine, best first. They come from a job: torch knows them, and loads slowly."""
+        self._devices = devices
+        self.reset_choices()
 
     def show_pixel_note(self, note: str, offer_resampling: bool) -> None:
         """Say something about the pixel size, or nothing, and offer to resample, or not."""
@@ -173,6 +179,11 @@ class StainForm(QWidget):
             if layer is not None and layer == active:
                 self._layer.value = layer
 
+    def _device_choices(self, _: Any) -> list[tuple[str, str]]:
+        if not self._devices:  # no job has found out yet: those there may be
+            return [(name, name) for name in ("auto", "mps" if sys.platform == "darwin" else "cuda", "cpu")]
+        return [(f"auto ({self._devices[0]})", "auto"), *((device, device) for device in self._devices)]
+
     def _adapt(self) -> None:
         """Fit the rows to the layer: its channel axis, and whether there is more than one plane."""
         layer: Image | None = self._layer.value
@@ -215,13 +226,3 @@ def _models(_: Any) -> list[tuple[str, str | None]]:
     from napari_mitostain.model.library import model_files
 
     return [(name, name) for name in model_files()] or [("no model is installed", None)]
-
-
-def _devices(_: Any) -> list[tuple[str, str]]:
-    """List the devices; torch, which knows them, takes seconds to load: until a job has, list those there may be."""
-    if "torch" not in sys.modules:
-        return [(name, name) for name in ("auto", "mps" if sys.platform == "darwin" else "cuda", "cpu")]
-    from napari_mitostain.model.device import available_devices
-
-    devices = available_devices()
-    return [(f"auto ({devices[0]})", "auto"), *((device, device) for device in devices)]

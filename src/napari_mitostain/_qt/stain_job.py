@@ -11,16 +11,20 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import StainSettings
+from napari_mitostain.config import Device, StainSettings
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoaded(Event):
-    """The model is there and staining begins; `metadata` records it in the result layer."""
+    """The model is there and staining begins; `metadata` records it in the result layer.
+
+    `devices` are those of this machine, best first: torch, which knows them, is loaded by now.
+    """
 
     metadata: Mapping[str, Any]
+    devices: tuple[Device, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
     Event
         `ModelLoaded`, then those of `stain_stack`.
     """
+    from napari_mitostain.model.device import available_devices
     from napari_mitostain.model.loading import load_model
     from napari_mitostain.staining import provenance, stain_stack
 
@@ -67,7 +72,7 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
         model = load_model(plan.model)
         origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
         words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
-        yield ModelLoaded(metadata={**origin.details, **words})
+        yield ModelLoaded(metadata={**origin.details, **words}, devices=tuple(available_devices()))
         events = stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)
         with closing(cast(Generator[Event, None, None], events)):
             for event in events:
