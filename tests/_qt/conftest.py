@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ def small_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     (tmp_path / "models").mkdir()
     save_model(Model(card, network), tmp_path / "models" / "small.safetensors")
     return load_model("small")  # as it is on disk, in half precision
+
+
+@pytest.fixture
+def own_model(tmp_path: Path, small_model: Model) -> str:
+    """The path of a model that is not installed, in the folder of the run "heart" that trained it."""
+    path = tmp_path / "heart" / "model.safetensors"
+    path.parent.mkdir()
+    save_model(replace(small_model, card=replace(small_model.card, name="heart", summary="Of my own.")), path)
+    return str(path)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -129,11 +130,18 @@ def test_resampling_is_not_asked_for_where_it_is_not_offered(form):
     assert form.value().settings.resample
 
 
+def test_model_of_a_file_goes_in_and_comes_out(form, own_model):
+    form.setValue(replace(form.value(), model=own_model))
+    assert form.value().model == own_model
+    form.reset_choices()
+    assert form.value().model == own_model
+
+
 def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):
     for suffix in (".json", ".safetensors"):
         (tmp_path / "models" / f"other{suffix}").write_bytes((tmp_path / "models" / f"small{suffix}").read_bytes())
     form.reset_choices()
-    assert form._model.choices == ("other", "small")
+    assert form._model._models.choices == ("other", "small")
     assert form.value().model == "small"
 
 

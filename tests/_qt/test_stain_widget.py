@@ -14,6 +14,7 @@ import torch
 from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from qtpy.QtWidgets import QFileDialog
 
 from napari_mitostain import stain
 from napari_mitostain._qt.stain_job import stain_job
@@ -21,6 +22,7 @@ from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import make_plan
 from napari_mitostain.config import StainSettings
 from napari_mitostain.model.device import available_devices
+from napari_mitostain.model.loading import load_model
 
 MICROSCOPE = {
     "name": "cells",
@@ -361,6 +363,16 @@ def test_cancelled_run_leaves_the_layer_to_the_second_widget(viewer, widget, sma
     assert [layer.name for layer in viewer.layers] == ["cells", "cells stain"]
     np.testing.assert_allclose(viewer.layers[1].data, stain(cells, small_model), atol=1e-6)
     assert viewer.layers[1].metadata["mitostain"]["model"] == "small"
+
+
+def test_model_from_a_file(viewer, widget, cells, own_model, monkeypatch, press):
+    viewer.add_image(cells, name="cells")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (own_model, ""))
+    widget.form._model._button.click()
+    assert "Of my own." in widget.card.toPlainText()
+    press(widget)
+    assert viewer.layers["cells stain"].metadata["mitostain"]["model"] == "heart"
+    np.testing.assert_allclose(viewer.layers[1].data, stain(cells, load_model(own_model)), atol=1e-6)
 
 
 def test_devices_are_those_of_this_machine_once_a_job_has_loaded_torch(viewer, widget, cells, press):

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
+from napari_mitostain._qt.model_field import ModelField
 from napari_mitostain._qt.result_layer import METADATA
 from napari_mitostain._qt.rows import labelled, reset_kept
 from napari_mitostain._qt.stain_request import StainRequest
@@ -45,7 +46,7 @@ class StainForm(QWidget):
         self._channel = SpinBox(tooltip="Position of brightfield on the channel axis, from 0.")
         self._planes = ComboBox(choices=[("whole stack", "stack"), ("current plane", "view")])
         self._repeat = ComboBox(choices=[("replaces stain", "replace"), ("adds another", "add")])
-        self._model = ComboBox(choices=_models, tooltip="Its card is shown below.")
+        self._model = ModelField()
         self._devices: Sequence[Device] = ()
         self._device = ComboBox(choices=self._device_choices)
         self._tile = QSpinBox()
@@ -68,7 +69,7 @@ class StainForm(QWidget):
             layer=self._layer.value,
             channel_axis=None if axis in (None, _NO_AXIS) else axis,
             channel=self._channel.value if self._has_channels() else 0,
-            model=self._model.value or "",
+            model=self._model.value(),
             planes=self._planes.value,
             repeat=self._repeat.value,
             settings=StainSettings(
@@ -80,10 +81,19 @@ class StainForm(QWidget):
         )
 
     def setValue(self, request: StainRequest) -> None:  # noqa: N802
-        """Show a request; the layer and the model must be there. Resampling holds where it is offered."""
+        """Show a request; the layer must be there, and so must the model, by its name or as a file.
+
+        Resampling is remembered, and holds where it is offered.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model; nothing was changed then.
+        """
         settings = request.settings
         with self._silent():
-            self._layer.value, self._model.value = request.layer, request.model or None
+            self._model.setValue(request.model)
+            self._layer.value = request.layer
             self._adapt()
             self._axis.value = _NO_AXIS if request.channel_axis is None else request.channel_axis
             self._bound_channel()
@@ -101,8 +111,9 @@ class StainForm(QWidget):
         """Follow the viewer's layers (napari calls this when they change), the models and the devices."""
         before = self.value()
         with self._silent():
-            for combo in (self._layer, self._model, self._device):  # a renamed layer is the same layer
-                reset_kept(combo)
+            reset_kept(self._layer)  # a renamed layer is the same layer
+            reset_kept(self._device)
+            self._model.reset_choices()
             self._adapt()
         if self.value() != before:
             self._tell()
@@ -125,7 +136,7 @@ class StainForm(QWidget):
             "channel": self._channel.native,
             "planes": self._planes.native,
             "run again": self._repeat.native,
-            "model": self._model.native,
+            "model": self._model,
             "device": self._device.native,
         }
         self._rows = labelled(rows)
@@ -144,10 +155,11 @@ class StainForm(QWidget):
     def _connect(self) -> None:
         self._layer.changed.connect(self._adapt)
         self._axis.changed.connect(self._bound_channel)
-        fields = (self._layer, self._axis, self._planes, self._repeat, self._model, self._device, self._precision)
+        fields = (self._layer, self._axis, self._planes, self._repeat, self._device, self._precision)
         for field in (*fields, self._channel, self._resample):
             field.changed.connect(self._tell)
         self._tile.valueChanged.connect(self._tell)
+        self._model.valueChanged.connect(self._tell)
 
     def _tell(self, *_: Any) -> None:
         if not self._quiet:
@@ -220,9 +232,3 @@ class StainForm(QWidget):
 
     def _has_channels(self) -> bool:
         return self._layer.value is not None and self._axis.value not in (None, _NO_AXIS)
-
-
-def _models(_: Any) -> list[tuple[str, str | None]]:
-    from napari_mitostain.model.library import model_files
-
-    return [(name, name) for name in model_files()] or [("no model is installed", None)]
