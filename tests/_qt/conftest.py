@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QThreadPool
 
-from napari_mitostain._qt import jobs
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.events import Event
 from napari_mitostain.model import library
@@ -43,9 +43,17 @@ def small_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def own_model(tmp_path: Path, small_model: Model) -> str:
+    """The path of a model that is not installed, in the folder of the run "heart" that trained it."""
+    path = tmp_path / "heart" / "model.safetensors"
+    path.parent.mkdir()
+    save_model(replace(small_model, card=replace(small_model.card, name="heart", summary="Of my own.")), path)
+    return str(path)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
     """A viewer; afterwards no job may run and no thread of a job be left."""
-    monkeypatch.setattr(jobs, "_PATIENCE_S", 0.3)  # tests hold jobs up on purpose
     yield make_napari_viewer()
     qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=_WAIT_MS)
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=_WAIT_MS)  # it ends later

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -78,7 +80,7 @@ def test_cancel_closes_the_iterator_and_drops_what_waits(runner, log, until):
     assert log[-1].kind == "cancelled"
     count = len(log)
     assert closed.wait(10)
-    until(lambda: not runner._threads[0].is_running)
+    until(lambda: not WorkerBase._worker_set)
     assert len(log) == count
 
 
@@ -153,7 +155,7 @@ def test_images_of_a_job_are_let_go_when_it_ends(viewer, runner, until):
 
     runner.start("Holding", task)
     del image, task
-    until(lambda: not runner.is_running and not runner._threads[0].is_running)
+    until(lambda: not runner.is_running and not WorkerBase._worker_set)
     gc.collect()
     assert kept() is None
 
@@ -166,7 +168,28 @@ def test_a_job_stopped_in_line_never_begins(qtbot):
         yield step()
 
     job = new_job("Late", task)
-    job.stop()
+    job.quit()
     job.work()  # as its thread does when its turn comes
-    assert job.has_ended
     assert not began.is_set()
+
+
+def test_script_that_ends_within_a_tile_waits_for_it():
+    """A thread that outlived Qt would abort the process."""
+    script = (
+        "import time, napari\n"
+        "from qtpy.QtWidgets import QApplication\n"
+        "from napari_mitostain._qt.job_runner import JobRunner\n"
+        "viewer, runner, began = napari.Viewer(show=False), JobRunner(), []\n"
+        "def task():\n"
+        "    began.append(True)\n"
+        "    time.sleep(1)\n"
+        "    print('left the tile')\n"
+        "    yield from ()\n"
+        "runner.start('Staining', task)\n"
+        "while not began:\n"
+        "    QApplication.processEvents()\n"
+        "viewer.close()\n"
+        "del runner\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert [ended.returncode, ended.stdout.split("\n")[0]] == [0, "left the tile"], ended.stderr

@@ -34,8 +34,11 @@ def test_menu_opens_and_hides_the_dock_widget(viewer, small_model):
     command("napari-mitostain.digital_stain")
     (name,) = (name for name in viewer.window.dock_widgets if "Digital stain" in name)
     widget = viewer.window.dock_widgets[name]
+    viewer.show()
+    assert widget.isVisible()
     command("napari-mitostain.digital_stain")  # a second time hides it, and does not make another
     assert viewer.window.dock_widgets[name] is widget
+    assert not widget.isVisible()
 
 
 def test_modules_of_the_menus_load_without_torch():

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_mitostain._qt import stain_form
 from napari_mitostain._qt.stain_form import StainForm
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain.config import Device, StainSettings
+from napari_mitostain.model import device
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def form(viewer: ViewerModel, small_model: Any, qtbot: Any) -> StainForm:
 def test_value_goes_in_and_comes_out(viewer, form):
     told: list[StainRequest] = []
     form.valueChanged.connect(told.append)
+    form.show_pixel_note("", offer_resampling=True)
     settings = StainSettings(device="cpu", precision="float32", tile=300, resample=True)
     request = StainRequest(viewer.layers["first"], 1, 2, "small", "view", "add", settings)
     form.setValue(request)
@@ -86,20 +88,73 @@ def test_new_data_of_the_chosen_layer_are_noticed(viewer, form):
     assert form._channel.max == 3
 
 
+@pytest.fixture
+def channels(viewer: ViewerModel, form: StainForm) -> Any:
+    """A layer (C, Z, Y, X) that is chosen, and its channel 2 too."""
+    layer = viewer.add_image(np.zeros((3, 4, 8, 8)), axis_labels=("c", "z", "y", "x"), name="channels")
+    form._layer.value = layer
+    form._channel.value = 2
+    assert [form.value().channel_axis, form.value().channel] == [0, 2]
+    return layer
+
+
+@pytest.mark.parametrize(("count", "channel"), [(5, 2), (2, 1)])
+def test_channel_axis_stays_when_the_count_of_channels_changes(form, channels, count, channel):
+    channels.data = np.zeros((count, 4, 8, 8))
+    assert [form.value().channel_axis, form.value().channel] == [0, channel]
+
+
+def test_channel_axis_stays_when_it_is_relabelled(form, channels):
+    channels.axis_labels = ("wavelength", "z", "y", "x")
+    assert [form.value().channel_axis, form.value().channel] == [0, 2]
+
+
+def test_channel_axis_stays_when_the_layer_is_renamed(form, channels):
+    form._axis.value = 1  # not what would be guessed
+    channels.name = "other"
+    assert [form.value().layer, form.value().channel_axis] == [channels, 1]
+
+
+def test_channel_axis_is_guessed_anew_when_it_is_gone(form, channels):
+    form._axis.value = 1
+    channels.axis_labels = ("c", "y", "x", "z")
+    assert form.value().channel_axis == 0
+
+
+def test_resampling_is_not_asked_for_where_it_is_not_offered(form):
+    form.show_pixel_note("", offer_resampling=True)
+    form._resample.value = True
+    form.show_pixel_note("", offer_resampling=False)
+    assert not form.value().settings.resample
+    form.show_pixel_note("", offer_resampling=True)
+    assert form.value().settings.resample
+
+
+def test_model_of_a_file_goes_in_and_comes_out(form, own_model):
+    form.setValue(replace(form.value(), model=own_model))
+    assert form.value().model == own_model
+    form.reset_choices()
+    assert form.value().model == own_model
+
+
 def test_model_that_was_added_meanwhile_is_offered(form, tmp_path):
     for suffix in (".json", ".safetensors"):
         (tmp_path / "models" / f"other{suffix}").write_bytes((tmp_path / "models" / f"small{suffix}").read_bytes())
     form.reset_choices()
-    assert form._model.choices == ("small", "other")
+    assert form._model._models.choices == ("other", "small")
     assert form.value().model == "small"
 
 
-def test_devices_are_listed_before_torch_is_loaded(monkeypatch):
-    monkeypatch.delitem(sys.modules, "torch")
-    names = [value for _, value in stain_form._devices(None)]
-    assert "torch" not in sys.modules
-    assert names[0] == "auto"
-    assert set(names) <= set(get_args(Device))
+def test_devices_come_from_a_job(form, monkeypatch):
+    """To ask torch would wait for its import, which a job may be in the middle of."""
+    monkeypatch.setattr(device, "available_devices", lambda: pytest.fail("the form asked torch"))
+    form.reset_choices()
+    assert form._device.choices[0] == "auto"
+    assert set(form._device.choices) <= set(get_args(Device))
+    form._device.value = "cpu"
+    form.show_devices(("mps", "cpu"))
+    assert form._device.choices == ("auto", "mps", "cpu")
+    assert [form._device.native.itemText(0), form.value().settings.device] == ["auto (mps)", "cpu"]
 
 
 def test_widget_opens_without_loading_torch():

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import torch
+from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from qtpy.QtWidgets import QFileDialog
 
 from napari_mitostain import stain
-from napari_mitostain._qt import jobs
+from napari_mitostain._qt.stain_job import stain_job
+from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain._qt.stain_run import make_plan
 from napari_mitostain.config import StainSettings
+from napari_mitostain.model.device import available_devices
+from napari_mitostain.model.loading import load_model
 
 MICROSCOPE = {
     "name": "cells",
@@ -306,18 +315,23 @@ def test_dock_widget_closed_in_mid_run(viewer, widget, cells, gate, until):
     assert viewer.layers[1].data.any()
 
 
-def test_destroyed_widget_waits_for_its_thread(viewer, widget, cells, gate, until, monkeypatch):
+def test_destroyed_widget_goes_at_once_and_its_thread_ends_by_itself(viewer, widget, cells, gate, until):
     viewer.add_image(cells)
     widget.button.click()
     gate.let(2)
     until(lambda: widget.bar.value() == 200)
     viewer.window.remove_dock_widget(widget)
-    gate.let(1)
-    monkeypatch.setattr(jobs, "_PATIENCE_S", 60)
+    release = threading.Timer(4, gate.open)  # if the main thread waits for the job, which waits at the gate
+    release.start()
+    gone: list[bool] = []
+    widget.destroyed.connect(lambda: gone.append(True))
     widget.deleteLater()
     QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
-    assert gate.closed.is_set()
-    assert QThreadPool.globalInstance().waitForDone(1000)
+    assert [gone, gate.closed.is_set()] == [[True], False]
+    release.cancel()
+    gate.let(1)  # the tile it is in
+    assert gate.closed.wait(60)
+    until(lambda: not WorkerBase._worker_set and QThreadPool.globalInstance().activeThreadCount() == 0)
 
 
 def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until, press):
@@ -333,6 +347,84 @@ def test_two_widgets_run_side_by_side(viewer, widget, small_model, cells, until,
     for layer in viewer.layers[1:]:
         np.testing.assert_allclose(layer.data, stain(cells, small_model), atol=1e-6)
     assert len(viewer.layers) == 3
+
+
+def test_cancelled_run_leaves_the_layer_to_the_second_widget(viewer, widget, small_model, cells, gate, until):
+    from napari_mitostain._qt.stain_widget import StainWidget
+
+    viewer.add_image(cells, name="cells")
+    second = StainWidget(viewer)
+    viewer.window.add_dock_widget(second, name="second")
+    widget.button.click()
+    second.button.click()
+    widget.button.click()  # cancelled, without a tile
+    gate.open()
+    until(lambda: second.button.text() == "Stain")
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells stain"]
+    np.testing.assert_allclose(viewer.layers[1].data, stain(cells, small_model), atol=1e-6)
+    assert viewer.layers[1].metadata["mitostain"]["model"] == "small"
+
+
+def test_model_from_a_file(viewer, widget, cells, own_model, monkeypatch, press):
+    viewer.add_image(cells, name="cells")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (own_model, ""))
+    widget.form._model._button.click()
+    assert "Of my own." in widget.card.toPlainText()
+    press(widget)
+    assert viewer.layers["cells stain"].metadata["mitostain"]["model"] == "heart"
+    np.testing.assert_allclose(viewer.layers[1].data, stain(cells, load_model(own_model)), atol=1e-6)
+
+
+def test_devices_are_those_of_this_machine_once_a_job_has_loaded_torch(viewer, widget, cells, press):
+    viewer.add_image(cells)
+    names = widget.form._device.native
+    assert names.itemText(0) == "auto"
+    press(widget)
+    assert names.itemText(0) == f"auto ({available_devices()[0]})"
+    assert widget.form._device.choices == ("auto", *available_devices())
+
+
+@pytest.mark.parametrize("planes", [3, 4])
+def test_last_axis_of_three_or_four_is_no_colour(viewer, widget, small_model, planes, press):
+    image = np.random.default_rng(2).integers(50, 200, (64, 64, planes), dtype=np.uint8)
+    viewer.add_image(image, rgb=False, axis_labels=("y", "x", "z"))
+    press(widget)
+    expected = stain(np.moveaxis(image, -1, 0), small_model)
+    np.testing.assert_allclose(viewer.layers[1].data, np.moveaxis(expected, 0, -1), atol=1e-6)
+
+
+def test_plane_beside_a_stack_whose_axes_are_rolled(viewer, widget, small_model, cells, notifications, press):
+    viewer.add_image(cells, name="stack")
+    plane = viewer.add_image(cells[0], name="plane")
+    viewer.dims.order = (2, 0, 1)
+    edit(widget, layer=plane)
+    press(widget)
+    assert not notifications
+    np.testing.assert_allclose(viewer.layers["plane stain"].data, stain(cells[0], small_model), atol=1e-6)
+
+
+def test_torch_gets_its_core_back(viewer, cells, small_model, monkeypatch):
+    cores, before = {0, 1, 2, 3}, torch.get_num_threads()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    torch.set_num_threads(len(cores))
+    try:
+        layer = viewer.add_image(cells)
+        events = stain_job(make_plan(layer, StainRequest(layer, model="small"), viewer.dims.point))
+        next(events)
+        assert torch.get_num_threads() == len(cores) - 1
+        events.close()
+        assert torch.get_num_threads() == len(cores)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_resampling_does_not_follow_to_a_layer_without_the_offer(viewer, widget, small_model, cells, press):
+    viewer.add_image(cells, scale=(1, 0.2, 0.2), units="um", name="coarse")
+    widget.form._resample.native.click()
+    fine = viewer.add_image(cells, scale=(1, 0.102, 0.102), units="um", name="fine")
+    edit(widget, layer=fine)
+    press(widget)
+    np.testing.assert_allclose(viewer.layers["fine stain"].data, stain(cells, small_model), atol=1e-6)
 
 
 def test_other_pixel_size_is_warned_of_and_resampled_on_a_click(viewer, widget, small_model, cells, press):

@@ -25,7 +25,8 @@ class JobRunner(QObject):
     """Runs one job at a time and speaks for it on the main thread.
 
     Errors become notifications, notices too, progress goes to napari's activity dock. However a job ends, `ended` is
-    emitted once, unless the runner is gone. With the runner (its parent widget) go its jobs.
+    emitted once, unless the runner is gone. When the runner goes (with its parent widget), its job is told to stop, and
+    its thread ends by itself within a tile.
 
     Attributes
     ----------
@@ -46,8 +47,8 @@ class JobRunner(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._look)
-        self._threads: list[Job] = []
-        self.destroyed.connect(partial(_stop_all, self._threads))
+        self._latest: list[Job] = []  # at most one; those before it were cancelled
+        self.destroyed.connect(partial(_quit, self._latest))
 
     @property
     def is_running(self) -> bool:
@@ -66,7 +67,7 @@ class JobRunner(QObject):
         """
         self.cancel()
         job = new_job(title, task)
-        self._threads[:] = [thread for thread in self._threads if not thread.has_ended] + [job]
+        self._latest[:] = [job]
         self._job, self._clock, self._notices = job, Clock(), 0
         self._bar = ActivityBar(title)
         self._timer.start()
@@ -126,8 +127,6 @@ def _report(error: Exception) -> None:
         show_error(f"{type(error).__name__}: {error}")
 
 
-def _stop_all(jobs: list[Job], *_: Any) -> None:
+def _quit(jobs: list[Job], *_: Any) -> None:
     for job in jobs:
         job.quit()
-    for job in jobs:
-        job.stop()

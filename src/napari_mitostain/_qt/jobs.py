@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
-from threading import Event as Flag
 from typing import Any, Literal
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals, create_worker
@@ -14,14 +14,14 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 
 from napari_mitostain.events import Event
 
+atexit.register(WorkerBase.await_workers)
+"""A thread must not outlive Qt. napari waits when the application quits; a script may end without that."""
+
 Task = Callable[[], Generator[Event, None, None]]
 """Makes the iterator of a job's events; it is called, drained and closed in the thread."""
 
 _BACKLOG = 32
 """Events that may wait for the main thread; a job that is faster waits, so memory is bounded."""
-
-_PATIENCE_S = 5.0
-"""How long the end of the viewer waits for a thread that is within a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,9 @@ class _Titled:
 class Job(WorkerBase):  # type: ignore[misc]
     """A task in a thread. Its events wait in its own queue, so those of an older job can never be taken for a newer's.
 
+    superqt keeps a job until its thread has ended, whatever becomes of the widget that started it; only the end of the
+    application waits for it.
+
     Not a `thread_worker` around a generator: a `RuntimeError` in such a generator, and a CUDA out-of-memory is one,
     emits neither `errored` nor `finished`.
     """
@@ -67,7 +70,6 @@ class Job(WorkerBase):  # type: ignore[misc]
         super().__init__(SignalsClass=_Signals)
         self._titled = titled
         self._inbox: Queue[Event | Outcome] = Queue(_BACKLOG)
-        self._ended = Flag()
 
     def work(self) -> None:
         """Drain the task until it ends, fails or is cancelled; the outcome is the last thing in the queue."""
@@ -78,7 +80,6 @@ class Job(WorkerBase):  # type: ignore[misc]
             self._put(Outcome("failed", error))
             raise  # for napari's own list of running tasks
         finally:
-            self._ended.set()
             if self.abort_requested:
                 self.aborted.emit()
 
@@ -109,17 +110,6 @@ class Job(WorkerBase):  # type: ignore[misc]
                 items.append(self._inbox.get_nowait())
         except Empty:
             return items
-
-    def stop(self) -> None:
-        """Cancel, and wait a little for the thread to leave its last tile; a job still in line never begins."""
-        self.quit()
-        if self.is_running:
-            self._ended.wait(_PATIENCE_S)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the task was drained or given up."""
-        return self._ended.is_set()
 
 
 def new_job(title: str, task: Task) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -43,12 +44,21 @@ def empty_result(shape: tuple[int, ...]) -> NDArray[np.float32]:
     if needed <= _IN_MEMORY_BYTES:
         return np.zeros(shape, np.float32)
     if (room := shutil.disk_usage(tempfile.gettempdir()).free) < needed:
-        raise FileError(
-            f"Expected {needed / 2**30:.1f} GB of room in {tempfile.gettempdir()} for the result, got "
-            f"{room / 2**30:.1f} GB; choose the current plane, or use `mitostain stain` to write to a file."
-        )
-    with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
-        return np.memmap(file, np.float32, "w+", shape=shape)
+        raise _no_room(needed, f"{room / 2**30:.1f} GB")
+    try:
+        with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
+            if hasattr(os, "posix_fallocate"):  # a sparse file on a disk that fills up would kill the process
+                os.posix_fallocate(file.fileno(), 0, needed)
+            return np.memmap(file, np.float32, "w+", shape=shape)
+    except OSError as error:
+        raise _no_room(needed, str(error.strerror)) from error
+
+
+def _no_room(needed: int, found: str) -> FileError:
+    return FileError(
+        f"Expected {needed / 2**30:.1f} GB of room in {tempfile.gettempdir()} for the result, got {found}; "
+        "choose the current plane, or use `mitostain stain` to write to a file."
+    )
 
 
 def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
@@ -59,6 +69,8 @@ def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
 
 class ResultLayer:
     """A layer on its way to be complete. Only for the main thread.
+
+    Its layer is no longer its own once another run, or the user, puts other pixels there.
 
     Parameters
     ----------
@@ -87,12 +99,12 @@ class ResultLayer:
         look: Mapping[str, Any],
         replaced: Image | None = None,
     ) -> None:
-        self._viewer = viewer
+        self._viewer, self._data = viewer, data
         self._next_refresh, self._is_empty = 0.0, True
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
-            self.layer = Image(data, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
+            self.layer = Image(data, rgb=False, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
             active = viewer.layers.selection.active
             viewer.add_layer(self.layer)
             viewer.layers.selection.active = active  # the user goes on with the layer at hand
@@ -104,7 +116,8 @@ class ResultLayer:
     def record(self, metadata: Mapping[str, Any]) -> None:
         """Add to what the layer says about its origin."""
         self.metadata = {**self.metadata, **metadata}
-        self.layer.metadata = {**self.layer.metadata, METADATA: self.metadata}
+        if self._is_own:
+            self.layer.metadata = {**self.layer.metadata, METADATA: self.metadata}
 
     def painted(self, in_view: Sequence[bool]) -> None:
         """Show new pixels, unless that was done just now; `in_view` tells for each change whether it can be seen."""
@@ -116,12 +129,19 @@ class ResultLayer:
 
     def finish(self) -> None:
         """Leave the layer as far as it was filled. One that was not goes, or shows again what it showed before."""
+        if not self._is_own:
+            return
         if not self._is_empty:
+            self.record({})  # again, if the layer was another's meanwhile
             self.layer.refresh()
         elif self._before is not None:
             _apply(self.layer, self._before)
         elif self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
+
+    @property
+    def _is_own(self) -> bool:
+        return self.layer.data is self._data
 
 
 def _origin(layer: Any) -> tuple[Any, Any]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox, Widget
 from napari.layers import Image
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
+from napari_mitostain._qt.model_field import ModelField
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import labelled, reset_kept
 from napari_mitostain._qt.stain_request import StainRequest
-from napari_mitostain.config import StainSettings
+from napari_mitostain.config import Device, StainSettings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -44,8 +46,9 @@ class StainForm(QWidget):
         self._channel = SpinBox(tooltip="Position of brightfield on the channel axis, from 0.")
         self._planes = ComboBox(choices=[("whole stack", "stack"), ("current plane", "view")])
         self._repeat = ComboBox(choices=[("replaces stain", "replace"), ("adds another", "add")])
-        self._model = ComboBox(choices=_models, tooltip="Its card is shown below.")
-        self._device = ComboBox(choices=_devices)
+        self._model = ModelField()
+        self._devices: Sequence[Device] = ()
+        self._device = ComboBox(choices=self._device_choices)
         self._tile = QSpinBox()
         self._tile.setMaximum(16384)
         self._tile.setSingleStep(64)
@@ -66,22 +69,31 @@ class StainForm(QWidget):
             layer=self._layer.value,
             channel_axis=None if axis in (None, _NO_AXIS) else axis,
             channel=self._channel.value if self._has_channels() else 0,
-            model=self._model.value or "",
+            model=self._model.value(),
             planes=self._planes.value,
             repeat=self._repeat.value,
             settings=StainSettings(
                 device=self._device.value,
                 precision=self._precision.value,
                 tile=self._tile.value() or None,
-                resample=self._resample.value,
+                resample=self._resample.value and not self._resample.native.isHidden(),
             ),
         )
 
     def setValue(self, request: StainRequest) -> None:  # noqa: N802
-        """Show a request; the layer and the model must be there."""
+        """Show a request; the layer must be there, and so must the model, by its name or as a file.
+
+        Resampling is remembered, and holds where it is offered.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model; nothing was changed then.
+        """
         settings = request.settings
         with self._silent():
-            self._layer.value, self._model.value = request.layer, request.model or None
+            self._model.setValue(request.model)
+            self._layer.value = request.layer
             self._adapt()
             self._axis.value = _NO_AXIS if request.channel_axis is None else request.channel_axis
             self._bound_channel()
@@ -99,14 +111,17 @@ class StainForm(QWidget):
         """Follow the viewer's layers (napari calls this when they change), the models and the devices."""
         before = self.value()
         with self._silent():
-            for combo in (self._layer, self._model, self._device):
-                chosen = combo.value
-                combo.reset_choices()
-                if chosen in combo.choices:  # a renamed layer is the same layer
-                    combo.value = chosen
+            reset_kept(self._layer)  # a renamed layer is the same layer
+            reset_kept(self._device)
+            self._model.reset_choices()
             self._adapt()
         if self.value() != before:
             self._tell()
+
+    def show_devices(self, devices: Sequence[Device]) -> None:
+        """Offer the devices of this machine, best first. They come from a job: torch knows them, and loads slowly."""
+        self._devices = devices
+        self.reset_choices()
 
     def show_pixel_note(self, note: str, offer_resampling: bool) -> None:
         """Say something about the pixel size, or nothing, and offer to resample, or not."""
@@ -121,13 +136,13 @@ class StainForm(QWidget):
             "channel": self._channel.native,
             "planes": self._planes.native,
             "run again": self._repeat.native,
-            "model": self._model.native,
+            "model": self._model,
             "device": self._device.native,
         }
-        self._rows = _form(rows)
+        self._rows = labelled(rows)
         advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         content = QWidget()
-        content.setLayout(_form({"tile size": self._tile, "precision": self._precision.native}))
+        content.setLayout(labelled({"tile size": self._tile, "precision": self._precision.native}))
         advanced.addWidget(content)
         self._pixels.setWordWrap(True)
         self.show_pixel_note("", False)
@@ -140,10 +155,11 @@ class StainForm(QWidget):
     def _connect(self) -> None:
         self._layer.changed.connect(self._adapt)
         self._axis.changed.connect(self._bound_channel)
-        fields = (self._layer, self._axis, self._planes, self._repeat, self._model, self._device, self._precision)
+        fields = (self._layer, self._axis, self._planes, self._repeat, self._device, self._precision)
         for field in (*fields, self._channel, self._resample):
             field.changed.connect(self._tell)
         self._tile.valueChanged.connect(self._tell)
+        self._model.valueChanged.connect(self._tell)
 
     def _tell(self, *_: Any) -> None:
         if not self._quiet:
@@ -175,14 +191,18 @@ class StainForm(QWidget):
             if layer is not None and layer == active:
                 self._layer.value = layer
 
+    def _device_choices(self, _: Any) -> list[tuple[str, str]]:
+        if not self._devices:  # no job has found out yet: those there may be
+            return [(name, name) for name in ("auto", "mps" if sys.platform == "darwin" else "cuda", "cpu")]
+        return [(f"auto ({self._devices[0]})", "auto"), *((device, device) for device in self._devices)]
+
     def _adapt(self) -> None:
         """Fit the rows to the layer: its channel axis, and whether there is more than one plane."""
         layer: Image | None = self._layer.value
-        self._axis.reset_choices()
-        if layer is not self._followed:
-            self._follow(layer)
+        if not (reset_kept(self._axis) and layer is self._followed):
             guess = guess_channel_axis(layer) if layer is not None else None
             self._axis.value = _NO_AXIS if guess is None else guess
+        self._follow(layer)
         has_planes = layer is not None and layer.ndim > 2
         self._show_row(self._axis, has_planes)
         self._show_row(self._planes, has_planes)
@@ -190,6 +210,8 @@ class StainForm(QWidget):
 
     def _follow(self, layer: Image | None) -> None:
         """Listen to the chosen layer, and no longer to the one before."""
+        if layer is self._followed:
+            return
         slots = {
             "scale": self._tell,
             "units": self._tell,
@@ -210,31 +232,3 @@ class StainForm(QWidget):
 
     def _has_channels(self) -> bool:
         return self._layer.value is not None and self._axis.value not in (None, _NO_AXIS)
-
-
-def _form(fields: Mapping[str, QWidget]) -> QFormLayout:
-    """Lay out labelled fields; long names are cut off, so that they do not widen the dock."""
-    form = QFormLayout()
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for label, field in fields.items():
-        if isinstance(field, QComboBox):
-            field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            field.setMinimumContentsLength(8)
-        form.addRow(label, field)
-    return form
-
-
-def _models(_: Any) -> list[tuple[str, str | None]]:
-    from napari_mitostain.model.library import model_files
-
-    return [(name, name) for name in model_files()] or [("no model is installed", None)]
-
-
-def _devices(_: Any) -> list[tuple[str, str]]:
-    """List the devices; torch, which knows them, takes seconds to load: until a job has, list those there may be."""
-    if "torch" not in sys.modules:
-        return [(name, name) for name in ("auto", "mps" if sys.platform == "darwin" else "cuda", "cpu")]
-    from napari_mitostain.model.device import available_devices
-
-    devices = available_devices()
-    return [(f"auto ({devices[0]})", "auto"), *((device, device) for device in devices)]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import StainSettings
+from napari_mitostain.config import Device, StainSettings
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoaded(Event):
-    """The model is there and staining begins; `metadata` records it in the result layer."""
+    """The model is there and staining begins; `metadata` records it in the result layer.
+
+    `devices` are those of this machine, best first: torch, which knows them, is loaded by now.
+    """
 
     metadata: Mapping[str, Any]
+    devices: tuple[Device, ...]
 
 
 @dataclass(frozen=True)
@@ -60,27 +64,37 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
     Event
         `ModelLoaded`, then those of `stain_stack`.
     """
+    from napari_mitostain.model.device import available_devices
     from napari_mitostain.model.loading import load_model
     from napari_mitostain.staining import provenance, stain_stack
 
-    leave_a_core_to_the_viewer()
-    model = load_model(plan.model)
-    origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
-    words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
-    yield ModelLoaded(metadata={**origin.details, **words})
-    events = stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)
-    with closing(cast(Generator[Event, None, None], events)):
-        for event in events:
-            _fill(plan, event)
-            yield event
+    with a_core_left_to_the_viewer():
+        model = load_model(plan.model)
+        origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
+        words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
+        yield ModelLoaded(metadata={**origin.details, **words}, devices=tuple(available_devices()))
+        events = stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)
+        with closing(cast(Generator[Event, None, None], events)):
+            for event in events:
+                _fill(plan, event)
+                yield event
 
 
-def leave_a_core_to_the_viewer() -> None:
-    """Let torch compute with all cores but one, so that the viewer stays quick; holds for the thread that calls it."""
+@contextmanager
+def a_core_left_to_the_viewer() -> Iterator[None]:
+    """Let torch compute with all cores but one, so that the viewer stays quick.
+
+    The number is this thread's, and that of every thread which begins to use torch from now on: it is given back.
+    """
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, cores - 1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fill(plan: StainPlan, event: Event) -> None:

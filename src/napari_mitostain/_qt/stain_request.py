@@ -22,6 +22,7 @@ class StainRequest:
     channel : int
         Position of brightfield along that axis.
     model : str
+        Name of an installed model, or path of a ``.safetensors`` file; "" while there is none.
     planes : {"stack", "view"}
         All planes, or the one in view.
     repeat : {"replace", "add"}

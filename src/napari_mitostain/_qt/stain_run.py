@@ -70,7 +70,8 @@ class StainRun:
     def _in_view(self, planes: list[PlaneIndex]) -> list[bool]:
         """Tell for each plane whether it is seen; views that cut through the planes see all."""
         dims, axes, layer = self._viewer.dims, self.plan.stack.axes, self.result.layer
-        if {axes[axis - dims.ndim] for axis in dims.displayed} != {"Y", "X"}:
+        leading = dims.ndim - len(axes)  # axes of other layers, which this one lacks
+        if {axes[axis - leading] if axis >= leading else "" for axis in dims.displayed} != {"Y", "X"}:
             return [True] * len(planes)
         seen = np.add(plane_in_view(layer, axes, dims.point), self.plan.origin)
         return [plane == tuple(seen) for plane in planes]

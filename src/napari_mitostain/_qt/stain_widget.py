@@ -15,7 +15,7 @@ from napari_mitostain._qt.jobs import Outcome
 from napari_mitostain._qt.layers import layer_pixel_size
 from napari_mitostain._qt.progress import words_for
 from napari_mitostain._qt.stain_form import StainForm
-from napari_mitostain._qt.stain_job import stain_job
+from napari_mitostain._qt.stain_job import ModelLoaded, stain_job
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import StainRun
 from napari_mitostain.errors import MitostainError
@@ -103,6 +103,9 @@ class StainWidget(QWidget):
         self.runner.start(f"Staining {request.layer.name}", partial(stain_job, self._run.plan))
 
     def _receive(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, ModelLoaded):
+                self.form.show_devices(event.devices)
         if self._run is not None:
             self._run.receive(events)
 
@@ -119,7 +122,6 @@ class StainWidget(QWidget):
         self.button.setText("Stain")
         self.bar.hide()
         self.words.setText(_ENDED[outcome.kind].format(outcome.error))
-        self.form.reset_choices()  # torch, loaded by now, knows the devices
         self._look(self.form.value())
 
     def _on_removed(self, event: Any) -> None:

@@ -1,0 +1,40 @@
+"""Rows of a form: labelled fields, and combo boxes that stay narrow and keep what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from magicgui.widgets import ComboBox
+from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+
+
+def labelled(fields: Mapping[str, QWidget]) -> QFormLayout:
+    """Lay out fields by their labels."""
+    form = QFormLayout()
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for label, field in fields.items():
+        form.addRow(label, narrowed(field) if isinstance(field, QComboBox) else field)
+    return form
+
+
+def narrowed(box: QComboBox) -> QComboBox:
+    """Let a combo box cut off long names, so that they do not widen the dock."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    return box
+
+
+def reset_kept(box: ComboBox) -> bool:
+    """Renew a box's choices, and tell whether the chosen one stays; only if it does not has the value changed.
+
+    magicgui alone would find it by its text, and leave the choices in the order of their coming.
+    """
+    chosen = box.value
+    with box.changed.blocked():
+        box.native.clear()
+        box.reset_choices()
+        if stays := chosen in box.choices:
+            box.value = chosen
+    if not stays:
+        box.changed.emit(box.value)
+    return stays
