@@ -9,10 +9,16 @@ import pytest
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # MONAI's, as it is imported
 
-RATIOS = ("end_to_end_over_bare_network", "end_to_end_over_monai")
+RATIOS = (
+    "end_to_end_over_bare_network",
+    "end_to_end_over_monai",
+    "weights_over_numpy_select",
+    "weights_over_python_loop",
+    "weights_over_copy",
+)
 
 
-def test_both_ratios_are_there_and_are_those_of_the_seconds(mitostain: Any) -> None:
+def test_ratios_are_there_and_are_those_of_the_seconds(mitostain: Any) -> None:
     result = mitostain("benchmark", "--size", 128, "--repeats", 1, "--json").json
     assert (result["size"], result["repeats"]) == (128, 1)
     for ratio in RATIOS:
@@ -22,6 +28,7 @@ def test_both_ratios_are_there_and_are_those_of_the_seconds(mitostain: Any) -> N
     assert math.isclose(
         result["end_to_end_over_bare_network"], result["end_to_end_seconds"] / result["bare_network_seconds"]
     )
+    assert math.isclose(result["weights_over_numpy_select"], result["weights_seconds"] / result["numpy_select_seconds"])
 
 
 def test_table_without_json(mitostain: Any) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import tifffile
 import torch
 
+from napari_mitostain.benchmarking.rounds import ratios, timed
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import SettingsError
 from napari_mitostain.image import scale_brightfield
@@ -23,7 +21,7 @@ from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import stain_file
 
 
-def benchmark(size: int = 1024, repeats: int = 5, settings: StainSettings = StainSettings()) -> dict[str, Any]:
+def benchmark_staining(size: int = 1024, repeats: int = 5, settings: StainSettings = StainSettings()) -> dict[str, Any]:
     """Compare staining a plane with running its network alone.
 
     Parameters
@@ -65,24 +63,13 @@ def benchmark(size: int = 1024, repeats: int = 5, settings: StainSettings = Stai
         }
         if (monai := _monai(predictor, scaled)) is not None:
             contestants["monai"] = monai
-        rounds = [{name: _seconds(run) for name, run in contestants.items()} for _ in range(repeats + 1)][1:]
-    result: dict[str, Any] = {f"{name}_seconds": median(times[name] for times in rounds) for name in contestants}
-    for opponent in [name for name in contestants if name != "end_to_end"]:
-        result[f"end_to_end_over_{opponent}"] = median(times["end_to_end"] / times[opponent] for times in rounds)
-    return result | {
+        rounds = timed(contestants, repeats)
+    return ratios(rounds, "end_to_end") | {
         "size": size,
         "repeats": repeats,
         "device": str(predictor.device),
         "dtype": str(predictor.dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-        "machine": platform.platform(),
     }
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
 
 
 def _bare(predictor: Predictor, scaled: np.ndarray[Any, Any]) -> Callable[[], object]:
