@@ -292,7 +292,7 @@ def test_weights_take_little_memory_beside_their_own() -> None:
     assert peak < 2 * weights.nbytes  # the map itself, and less than as much again
 
 
-@pytest.mark.parametrize("side", [1, 181, 182, 400])  # below a block of 2¹⁵ pixels, around it, and several
+@pytest.mark.parametrize("side", [1, 255, 256, 600])  # below a block of 2¹⁶ pixels, around it, and several
 def test_blocks_leave_no_trace(side: int) -> None:
     image = np.random.default_rng(side).exponential(size=(side, side + 1))
     image[0, 0] = np.nan

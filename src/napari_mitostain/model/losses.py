@@ -80,14 +80,11 @@ def tensor_weights(
     own = batch_statistics(target) if measured is None else _as_tensors(measured, target.device)
     edges = bands(own, settings)
     line = ramp(edges.above_minimum(), settings)
-    first, second = line.edges
     finite = torch.isfinite(target)
     above = torch.where(finite, target.detach().double() - edges.edges[0], 0)
-    weights = above.clamp(max=first) * line.slopes[0] + line.start
-    weights += (above.clamp(first, second) - first) * line.slopes[1]
-    weights += (above.clamp(min=second) - second) * line.slopes[2]
-    for edge, jump in zip(line.edges, line.jumps, strict=True):
-        weights += (above > edge) * jump
+    weights = above * line.slope + line.start
+    for edge, bend, jump in zip(line.edges, line.bends, line.jumps, strict=True):
+        weights += (above - edge).clamp(min=0) * bend + (above > edge) * jump
     return torch.where(finite, weights, 0).float()
 
 

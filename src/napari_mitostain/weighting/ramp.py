@@ -1,4 +1,4 @@
-"""The weight as a function of intensity: the formula of DESIGN's bands, written so that no pixel needs a branch."""
+"""The weight as a function of intensity: the formula of the bands, written so that no pixel needs a branch."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ _NARROWEST = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """The three lines of the formula, one after the other, as a sum of clipped intensities.
+    """The three lines of the formula as one line that bends at M1 and at M2.
 
-    In band n the formula gives ``a_n (F - M_{n-1}) / (M_n - M_{n-1}) + b_n``. Each line runs over its own band only,
-    so their rises add up; what is left between the end of one line and the start of the next is a jump.
+    In band n the formula gives ``a_n (F - M_{n-1}) / (M_n - M_{n-1}) + b_n``. With F counted from the minimum that is
+    ``start + slope F``, plus ``bend max(F - edge, 0)`` for each edge, plus a jump after an edge where two lines do not
+    meet. Numbers, or tensors of shape ``(B, 1, 1, 1)``.
 
     Attributes
     ----------
     edges : tuple
-        M1 and M2, from the minimum; floats, or tensors of shape ``(B, 1, 1, 1)``.
-    slopes : tuple
-        Of the three lines; 0 where a band is empty.
+        M1 and M2, from the minimum.
+    slope : float
+        Of the first line.
+    bends : tuple
+        By how much steeper the line goes on after each edge.
     start : float
         Weight of the minimum, b1.
     jumps : tuple of float
-        Steps up after M1 and after M2; 0 in the paper.
+        Steps up after each edge; 0 in the paper.
+    steepness : float
+        Steepest slope times the largest intensity: by how much rounding of an intensity may be magnified.
     """
 
     edges: tuple[Any, Any]
-    slopes: tuple[Any, Any, Any]
-    start: float
+    slope: Any
+    bends: tuple[Any, Any]
+    start: Any
     jumps: tuple[float, float]
-
-    def steepness(self, top: float) -> float:
-        """Return by how much the arithmetic may magnify the rounding of an intensity, `top` being the largest."""
-        reach = (*self.edges, top)
-        return max(abs(float(edge * slope)) for edge, slope in zip(reach, self.slopes, strict=True))
+    steepness: Any
 
 
 def ramp(edges: Bands, settings: WeightSettings) -> Ramp:
-    """Turn bands, with the minimum at 0, and coefficients into lines.
+    """Turn bands, with the minimum at 0, and coefficients into a bending line.
 
     Parameters
     ----------
@@ -53,16 +55,21 @@ def ramp(edges: Bands, settings: WeightSettings) -> Ramp:
     """
     _, first, second, high = edges.edges
     (a1, a2, a3), (b1, b2, b3) = settings.a, settings.b
-    slopes = (
-        _slope(a1, first, abs(first) > _NARROWEST),  # below 0 no pixel lies in band 1, and all have its whole rise
-        _slope(a2, second - first, second - first > _NARROWEST),
-        _slope(a3, high - second, high - second > _NARROWEST),
+    slopes = _slope(a1, first), _slope(a2, second - first), _slope(a3, high - second)
+    return Ramp(
+        edges=(first, second),
+        slope=slopes[0],
+        bends=(slopes[1] - slopes[0], slopes[2] - slopes[1]),
+        start=b1 + a1 * (first < 0),  # M1 below the minimum: no pixel lies in band 1, and all are past its whole rise
+        jumps=(_jump(b2, b1 + a1), _jump(b3, b2 + a2)),
+        steepness=high * sum(abs(slope) for slope in slopes),
     )
-    return Ramp((first, second), slopes, b1, (_jump(b2, b1 + a1), _jump(b3, b2 + a2)))
 
 
-def _slope(rise: float, width: Any, filled: Any) -> Any:
-    return filled * (rise / (width + (1 - 1 * filled)))
+def _slope(rise: float, width: Any) -> Any:
+    """Return the slope of a band's line, 0 if the band is empty."""
+    filled = 1 * (width > _NARROWEST)
+    return filled * (rise / (width * filled + (1 - filled)))
 
 
 def _jump(after: float, before: float) -> float:

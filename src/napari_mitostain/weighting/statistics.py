@@ -28,7 +28,7 @@ class Statistics:
 
 _NOTHING = Statistics(0, 0.0, 0.0, 0.0, 0.0)
 
-BLOCK = 2**15
+BLOCK = 2**16
 """Pixels worked on at a time: few enough for the processor's cache, enough that Python does not count."""
 
 _SQUARABLE = 1e-140, 1e140
@@ -49,11 +49,12 @@ def statistics(image: NDArray[Any]) -> Statistics:
         Floats; `std` is the population standard deviation. All zero where no pixel is finite.
     """
     pixels = np.ascontiguousarray(image).reshape(-1)
-    scratch = np.empty(min(BLOCK, pixels.size))
-    return merged([_of_block(pixels[start : start + BLOCK], scratch) for start in range(0, pixels.size, BLOCK)])
+    scratch, ones = np.empty((2, min(BLOCK, pixels.size)))
+    ones[:] = 1
+    return merged([_of_block(pixels[start : start + BLOCK], scratch, ones) for start in range(0, pixels.size, BLOCK)])
 
 
-def _of_block(block: NDArray[Any], scratch: NDArray[np.float64]) -> Statistics:
+def _of_block(block: NDArray[Any], scratch: NDArray[np.float64], ones: NDArray[np.float64]) -> Statistics:
     low, high = float(block.min()), float(block.max())
     if not (isfinite(low) and isfinite(high)):
         block = block[np.isfinite(block)]
@@ -61,13 +62,14 @@ def _of_block(block: NDArray[Any], scratch: NDArray[np.float64]) -> Statistics:
             return _NOTHING
         low, high = float(block.min()), float(block.max())
     above = scratch[: block.size]
-    np.subtract(block, low, out=above, dtype=np.float64)  # an offset of any size leaves no rounding in the variance
+    np.copyto(above, block)
+    above -= low  # an offset of any size leaves no rounding in the variance
     unit = 2.0 ** (frexp(high - low)[1] - 1)
     if not _SQUARABLE[0] < unit < _SQUARABLE[1]:
         above /= unit  # a power of two is exact
     else:
         unit = 1.0
-    mean = float(above.sum()) / above.size
+    mean = float(above @ ones[: above.size]) / above.size  # quicker than a sum
     variance = float(above @ above) / above.size - mean**2  # the minimum is a pixel too: mean² is no more than n · σ²
     return Statistics(above.size, low, low + unit * mean, unit * sqrt(max(0.0, variance)), high)
 

@@ -69,27 +69,24 @@ def tn_weights(
         np.subtract(block, low, out=above, dtype=dtype)
         if has_holes:
             above[~np.isfinite(block)] = 0
-        _draw(line, above, spare, drawn)
+        _draw(line, above, spare, drawn if dtype is np.float64 else weights[start : start + BLOCK])
+        if dtype is np.float64:
+            weights[start : start + BLOCK] = drawn
         if has_holes:
-            drawn[~np.isfinite(block)] = 0
-        weights[start : start + BLOCK] = drawn
+            weights[start : start + BLOCK][~np.isfinite(block)] = 0
     return weights.reshape(image.shape)
 
 
 def _draw(line: Ramp, above: NDArray[Any], spare: NDArray[Any], drawn: NDArray[Any]) -> None:
-    """Weigh intensities from the minimum into `drawn`, by a `Ramp`'s sum of lines."""
-    first, second = line.edges
-    np.minimum(above, first, out=drawn)
-    drawn *= line.slopes[0]
-    np.clip(above, first, second, out=spare)
-    spare -= first
-    spare *= line.slopes[1]
-    drawn += spare
-    np.maximum(above, second, out=spare)
-    spare -= second
-    spare *= line.slopes[2]
-    drawn += spare
-    drawn += line.start
+    """Weigh intensities from the minimum into `drawn`."""
+    np.multiply(above, line.slope, out=drawn)
+    for edge, bend in zip(line.edges, line.bends, strict=True):
+        np.subtract(above, edge, out=spare)
+        np.maximum(spare, 0, out=spare)
+        spare *= bend
+        drawn += spare
+    if line.start:
+        drawn += line.start
     for edge, jump in zip(line.edges, line.jumps, strict=True):
         if jump:
             drawn += np.greater(above, edge, out=spare) * jump
@@ -99,4 +96,4 @@ def _suits_float32(dtype: np.dtype[Any], line: Ramp, top: float) -> bool:
     """Tell whether float32, which is twice as fast, gives weights to 1e-5."""
     exact = (dtype.kind in "uib" and dtype.itemsize <= 2) or (dtype.kind == "f" and dtype.itemsize <= 4)
     low, high = _FLOAT32_RANGE
-    return exact and not any(line.jumps) and low < top < high and line.steepness(top) <= _STEEPEST
+    return exact and not any(line.jumps) and low < top < high and line.steepness <= _STEEPEST
