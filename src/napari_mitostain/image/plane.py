@@ -17,6 +17,9 @@ from napari_mitostain.errors import ImageError
 AXES = "TCZYX"
 """Letters an axis may have: time, channel, depth, row, column; "Q" names an axis of unknown meaning."""
 
+UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
+"""What the scale of an axis counts in; a channel has no unit."""
+
 PlaneIndex = tuple[int, ...]
 """Position of a plane along every axis but Y and X, in the order of the stack's axes."""
 

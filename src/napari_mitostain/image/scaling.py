@@ -107,7 +107,3 @@ class IntensityRange:
         """Map intensities to [0, 1], clipped."""
         scaled = (image.astype(np.float64) - self.low) / (self.high - self.low)
         return scaled.clip(0, 1).astype(np.float32)
-
-    def invert(self, scaled: NDArray[Any]) -> NDArray[np.float32]:
-        """Map [0, 1] back to intensities."""
-        return (scaled.astype(np.float64) * (self.high - self.low) + self.low).astype(np.float32)

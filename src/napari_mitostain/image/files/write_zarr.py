@@ -13,10 +13,9 @@ from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
 from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.plane import PlaneIndex
+from napari_mitostain.image.plane import UNITS, PlaneIndex
 
 _TYPES = {"T": "time", "C": "channel"}
-_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 _CHUNK = 1024
 """Side of a chunk in pixels: 4 MB before compression."""
 
@@ -83,7 +82,7 @@ class ZarrWriter(StackWriter):
 
     def _axis(self, axis: str) -> dict[str, str]:
         described = {"name": axis.lower(), "type": _TYPES.get(axis, "space")}
-        return described | ({"unit": _UNITS[axis]} if axis in self._like.scale else {})
+        return described | ({"unit": UNITS[axis]} if axis in self._like.scale else {})
 
     def _transformation(self) -> dict[str, Any]:
         return {"type": "scale", "scale": [float(self._like.scale.get(axis, 1)) for axis in self._axes]}
