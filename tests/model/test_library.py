@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,12 @@ def test_default_model_is_bundled_and_stains() -> None:
         stain = model.generator(torch.randn(1, 1, 64, 64))
     assert torch.isfinite(stain).all()
     assert stain.std() > 0
+
+
+def test_card_of_the_bundled_model_tells_both_stages_of_the_script_that_made_it() -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "bundle_generator.py"))
+    stages = {"alone": script["ALONE"].to_dict(), "against": script["AGAINST"].to_dict()}
+    assert load_card(DEFAULT_MODEL).training == json.loads(json.dumps(stages))
 
 
 def test_user_s_model_is_found_by_its_name(of_the_user: Path, tiny_model: Model) -> None:
