@@ -270,3 +270,19 @@ def test_geometry_is_the_generator_s(random_generator: Callable[..., Generator])
     generator = random_generator(2, 3)
     geometry = Model(Card("deep", base_channels=2, depth=3), generator).geometry
     assert (geometry.stride, geometry.halo) == (generator.stride, generator.receptive_radius)
+
+
+def test_disk_without_room_for_the_weights_keeps_the_former_pair(
+    saved: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+
+    def write(path: Path, content: bytes) -> None:
+        if path.suffix == ".safetensors":
+            raise FileError("Expected to write, got No space left on device; make room.")
+        path.write_bytes(content)
+
+    monkeypatch.setattr(loading, "atomic_write", write)
+    with pytest.raises(FileError, match="No space left"):
+        save_model(Model(Card("other", "Another.", 4, 2), tiny_model.generator), saved)
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before

@@ -226,7 +226,7 @@ def test_full_disk_at_the_stop_is_told(pairs: list[Pair], tmp_path: Path, monkey
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(FileError, match="No space left"):
         events.close()
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
