@@ -111,3 +111,10 @@ def test_put_is_the_inverse_of_read(axes: list[str], data: st.DataObject) -> Non
         for index in stack.planes(channel):
             stack.put(copy, index, stack.read(index))
     np.testing.assert_array_equal(copy, stack.data)
+
+
+def test_all_planes_of_a_channel_are_read_into_one_array() -> None:
+    image = np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5)
+    planes = Stack(image, "XCZY").read_planes(channel=1)
+    assert planes.dtype == np.uint16
+    np.testing.assert_array_equal(planes, image[:, 1].transpose(1, 2, 0))

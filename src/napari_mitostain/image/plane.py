@@ -96,6 +96,14 @@ class Stack:
         """Load one plane as a NumPy array (Y, X)."""
         return self._turned(np.asarray(self.data[self.slices(index)]))
 
+    def read_planes(self, channel: int = 0) -> NDArray[Any]:
+        """Load all planes of a channel as one NumPy array (planes, Y, X)."""
+        indices = self.planes(channel)
+        planes = np.empty((len(indices), *self.plane_shape), self.data.dtype)
+        for plane, index in zip(planes, indices, strict=True):
+            plane[:] = self.read(index)
+        return planes
+
     def slices(
         self, index: PlaneIndex, box: tuple[slice, slice] = (slice(None), slice(None))
     ) -> tuple[int | slice, ...]:

@@ -31,7 +31,11 @@ def test_bytes_are_on_the_disk_before_the_file_gets_its_name(tmp_path: Path, mon
     ("error", "raised"), [(OSError(28, "No space left on device"), FileError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
 def test_failed_atomic_write_keeps_the_former_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[Any, str], error: BaseException, raised: type[BaseException]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[Any, str],
+    error: BaseException,
+    raised: type[BaseException],
 ) -> None:
     (tmp_path / "a.json").write_bytes(b"former")
 
