@@ -63,6 +63,14 @@ class PlaneDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """One of several images was measured (its statistics, its scores); a place to stop at."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileDone(Event):
     """A stain was written to a file."""
 
@@ -112,6 +120,10 @@ class RunDone(Event):
 
     model: str
     scores: Mapping[str, float]
+
+
+PASSING = (StepDone, Measured)
+"""Events that are too many to be recorded: they are for progress bars, and places to stop at."""
 
 
 def _is_plain(value: Any) -> bool:

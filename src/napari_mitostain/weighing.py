@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.events import Event, FileDone, PlaneDone
+from napari_mitostain.events import Event, FileDone, Measured, PlaneDone
 from napari_mitostain.image import PlaneIndex, Stack, require_apart
 from napari_mitostain.image.files import Provenance, open_writer, read_stack
-from napari_mitostain.weighting import merged, statistics, tn_weights
+from napari_mitostain.weighting import Statistics, merged, statistics, tn_weights
 
 
 def weigh_stack(
@@ -33,16 +33,23 @@ def weigh_stack(
 
     Yields
     ------
-    PlaneDone
-        Weights (Y, X), float32.
+    Event
+        `PlaneDone` for each plane, with weights (Y, X) in float32; with scope "stack" first `Measured` for each plane.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
-    measured = None
-    if settings.scope == "stack":
-        measured = merged([statistics(stack.read(index)) for index in stack.planes(channel)])
+    measured = (yield from _measured(stack, channel)) if settings.scope == "stack" else None
     for done, index in enumerate(indices, start=1):
         weights = tn_weights(stack.read(index), settings, measured)
         yield PlaneDone(plane=stack.stained_index(index), values=weights, done=done, total=len(indices))
+
+
+def _measured(stack: Stack, channel: int) -> Generator[Event, None, Statistics]:
+    """Take the statistics of all planes of a channel, one by one."""
+    indices, found = stack.planes(channel), []
+    for done, index in enumerate(indices, start=1):
+        found.append(statistics(stack.read(index)))
+        yield Measured(done=done, total=len(indices))
+    return merged(found)
 
 
 def weigh_file(
