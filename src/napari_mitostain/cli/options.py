@@ -16,10 +16,10 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}; give one such as 512") from None
 
 
-def add_compute_options(parser: argparse.ArgumentParser) -> None:
+def add_compute_options(parser: argparse.ArgumentParser, default: str = "auto") -> None:
     """Add ``--device`` and ``--precision``."""
-    parser.add_argument("--device", choices=get_args(Device), default="auto")
-    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+    parser.add_argument("--device", choices=get_args(Device), default=default)
+    parser.add_argument("--precision", choices=get_args(Precision), default=default)
 
 
 def add_stain_options(parser: argparse.ArgumentParser) -> None:
