@@ -16,7 +16,6 @@ from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
 
-
 _ROUNDING = 1e-3
 """How far half precision and resampling may carry a stain out of [0, 1]."""
 
@@ -57,8 +56,8 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     ----------
     predicted, target, brightfield : Path, str, Stack or array-like
         A file, a folder of files with the same names in each, or an image. Integer predictions span the range of their
-        type, float ones lie in [0, 1]; targets are scaled as for training (see `IntensityRange.fit`). Without `brightfield` the variance
-        baseline is left out.
+        type, float ones lie in [0, 1]; targets are scaled as for training (see `IntensityRange.fit`). Without
+        `brightfield` the variance baseline is left out.
 
     Returns
     -------
