@@ -135,12 +135,12 @@ class Stack:
         letters = [axis for axis in self.axes if axis not in "YX"]
         return tuple(0 if axis == "C" else position for axis, position in zip(letters, index, strict=True))
 
-    def zoom_to(self, pixel_size: float | None) -> float:
-        """Return the zoom that brings this stack's pixels to a size in micrometres; 1 if either is unknown."""
+    def zoom_to(self, pixel_size: float | None) -> float | None:
+        """Return the zoom that brings this stack's pixels to a size in micrometres, None if either is unknown."""
         own = self.pixel_size
-        if own is None or pixel_size is None or isclose(own, pixel_size, rel_tol=1e-3):
-            return 1.0
-        return own / pixel_size
+        if own is None or pixel_size is None:
+            return None
+        return 1.0 if isclose(own, pixel_size, rel_tol=1e-3) else own / pixel_size
 
 
 def guess_axes(ndim: int) -> str:
