@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
+from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import UNITS, PlaneIndex
 
@@ -59,7 +60,7 @@ class ZarrWriter(StackWriter):
     def _attributes(self) -> dict[str, Any]:
         provenance = self._provenance
         multiscale = {
-            "name": self.path.stem,
+            "name": storable(self.path.stem),
             "axes": [self._axis(axis) for axis in self._axes],
             "datasets": [{"path": "0", "coordinateTransformations": [self._transformation()]}],
         }
