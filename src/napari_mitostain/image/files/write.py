@@ -46,9 +46,10 @@ def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite
     ImageError
         If the format cannot hold the stack.
     """
+    writer = _WRITERS[file_format(Path(path))]  # by the name given: what a link points to may have any
     path = require_writable(Path(path), overwrite)
     with writing(path):
-        return _WRITERS[file_format(path)](path, like, provenance, overwrite)
+        return writer(path, like, provenance, overwrite)
 
 
 def require_writable(path: Path, overwrite: bool) -> Path:
