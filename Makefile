@@ -16,7 +16,7 @@ ifneq ($(DISPLAY_FOUND),)
 	$(BIN)/mitostain demo
 else
 	mkdir -p demo
-	$(VIRTUAL_DISPLAY) $(BIN)/mitostain demo --screenshot demo/screenshot.png --output demo/stain.ome.tif
+	$(VIRTUAL_DISPLAY) $(BIN)/mitostain demo --screenshot demo/screenshot.png --output demo/stain.ome.tif --overwrite
 	@echo "No display here: see demo/screenshot.png and demo/stain.ome.tif"
 endif
 

@@ -41,6 +41,9 @@ ALONE = TrainSettings(
 AGAINST = replace(ALONE, epochs=12, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
 """Then it plays against the discriminator."""
 
+STAGES = {"alone": ALONE.to_dict(), "against": AGAINST.to_dict()}
+"""What the card says of the training: both stages, on all pairs."""
+
 
 def main() -> None:
     """Train, measure, write the bundled model."""
@@ -106,7 +109,7 @@ def save_bundled(model: Model, scores: dict[str, dict[str, float]]) -> None:
         depth=model.card.depth,
         pixel_size_um=model.card.pixel_size_um,
         weighting=model.card.weighting,
-        training=model.card.training,
+        training=STAGES,
         data=(
             {
                 "name": "111 pairs of live H9c2 cells, eGFP-OMP25, OMX V4 60x/1.42, 80 nm a pixel",

@@ -2,8 +2,8 @@
 
     python scripts/make_pictures.py [FOLDER]
 
-Opens a viewer on the simulated sample pair (without a display: under xvfb-run), stains it, and writes three pictures, by
-default into docs/images/. Prints what the documentation quotes.
+Opens a viewer on the simulated sample pair (without a display: under xvfb-run), stains it, and writes three pictures,
+by default into docs/images/. Prints what the documentation quotes.
 """
 
 from __future__ import annotations

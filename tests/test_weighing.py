@@ -10,7 +10,7 @@ import tifffile
 
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.events import FileDone, PlaneDone
+from napari_mitostain.events import FileDone, Measured, PlaneDone, PlaneWeighed
 from napari_mitostain.image import load_array
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.weighing import weigh_file, weigh_stack
@@ -118,3 +118,11 @@ def test_closing_the_job_leaves_no_file(source: Path, tmp_path: Path) -> None:
     next(events)
     events.close()
     assert [path.name for path in tmp_path.iterdir()] == ["t.ome.tif"]
+
+
+def test_statistics_of_a_stack_can_be_stopped_at_every_plane(target: np.ndarray) -> None:
+    stack = load_array(target, "ZCYX")
+    assert [type(event) for event in weigh_stack(stack, STACK)] == [Measured] * 3 + [PlaneWeighed] * 3
+    first = next(iter(weigh_stack(stack, STACK)))
+    assert isinstance(first, Measured)
+    assert (first.done, first.total) == (1, 3)

@@ -175,7 +175,7 @@ class StainSettings(_Settings):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings(_Settings):
-    """One training run; the defaults are those of the bundled generator.
+    """One training run; the defaults are the paper's where it gives them (patch, crops, minimum area, losses).
 
     Attributes
     ----------

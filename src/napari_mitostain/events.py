@@ -86,6 +86,14 @@ class PlaneWeighed(PlaneDone):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """One of several images was measured (its statistics, its scores); a place to stop at."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileDone(Event):
     """A stain was written to a file."""
 
@@ -135,6 +143,10 @@ class RunDone(Event):
 
     model: str
     scores: Mapping[str, float]
+
+
+PASSING = (StepDone, Measured)
+"""Events that are too many to be recorded: they are for progress bars, and places to stop at."""
 
 
 def _is_plain(value: Any) -> bool:

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import FileError, SettingsError
-from napari_mitostain.events import Event, FileDone, PlaneDone, PlaneWeighed
+from napari_mitostain.events import Event, FileDone, Measured, PlaneDone, PlaneWeighed
 from napari_mitostain.image import PlaneIndex, Stack, require_apart
 from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
 from napari_mitostain.weighting import Statistics, band_numbers, band_shares, bands, merged, statistics, tn_weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackMeasured(Event):
-    """So far so many planes of a stack are measured, together."""
-
-    statistics: Statistics
-    done: int
-    total: int
-
-
-def measure_stack(stack: Stack, channel: int = 0) -> Iterator[StackMeasured]:
+def measure_stack(stack: Stack, channel: int = 0) -> Generator[Event, None, Statistics]:
     """Measure all planes of a channel together, one at a time.
 
     Yields
     ------
-    StackMeasured
-        For each plane; the last holds the statistics of all.
+    Measured
+        For each plane.
+
+    Returns
+    -------
+    Statistics
     """
-    indices, parts = stack.planes(channel), []
+    indices, found = stack.planes(channel), []
     for done, index in enumerate(indices, start=1):
-        parts.append(statistics(stack.read(index)))
-        yield StackMeasured(statistics=merged(parts), done=done, total=len(indices))
+        found.append(statistics(stack.read(index)))
+        yield Measured(done=done, total=len(indices))
+    return merged(found)
 
 
 def weigh_stack(
@@ -59,17 +54,12 @@ def weigh_stack(
 
     Yields
     ------
-    StackMeasured
-        For each plane, with scope "stack".
-    PlaneWeighed
-        Weights (Y, X), float32, and what they were computed from.
+    Event
+        `PlaneWeighed` for each plane, with weights (Y, X) in float32 and what they were computed from; with scope
+        "stack" first `Measured` for each plane.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
-    measured = None
-    if settings.scope == "stack":
-        for event in measure_stack(stack, channel):
-            measured = event.statistics
-            yield event
+    measured = (yield from measure_stack(stack, channel)) if settings.scope == "stack" else None
     for done, index in enumerate(indices, start=1):
         image = stack.read(index)
         own = statistics(image) if measured is None else measured

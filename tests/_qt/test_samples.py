@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import tifffile
 from imageio.v3 import imread
 
 from napari_mitostain._qt import demo, samples
+from napari_mitostain.errors import FileError, ImageError, MitostainError
 from napari_mitostain.image.files import read_stack
 
 SIZE = {f"PhysicalSize{axis}{part}": value for axis in "ZYX" for part, value in (("", 0.08), ("Unit", "µm"))}
@@ -58,6 +60,55 @@ def test_demo_leaves_a_picture_and_the_stain(files, small_model, viewer, tmp_pat
     assert np.asarray(written.data).any()
     with tifffile.TiffFile(tmp_path / "stain.ome.tif") as file:
         assert "digitally_predicted" in (file.ome_metadata or "")
+
+
+@pytest.mark.parametrize("taken", ["picture.png", "stain.ome.tif"])
+def test_demo_refuses_names_that_are_taken_before_the_viewer_opens(files, tmp_path, monkeypatch, taken):
+    import napari
+
+    monkeypatch.setattr(napari, "Viewer", lambda **_: pytest.fail("the work must not begin"))
+    (tmp_path / taken).write_text("precious")
+    with pytest.raises(FileError, match="--overwrite"):
+        demo.run_demo(tmp_path / "picture.png", tmp_path / "stain.ome.tif")
+    assert (tmp_path / taken).read_text() == "precious"
+
+
+@pytest.mark.parametrize(("picture", "stain"), [("a.tif", None), (None, "a.jpg"), (None, "a.png")])
+def test_demo_refuses_names_that_cannot_be_written(files, tmp_path, monkeypatch, picture, stain):
+    import napari
+
+    monkeypatch.setattr(napari, "Viewer", lambda **_: pytest.fail("the work must not begin"))
+    with pytest.raises((FileError, ImageError), match="choose"):
+        demo.run_demo(picture and tmp_path / picture, stain and tmp_path / stain)
+
+
+def test_demo_replaces_files_when_asked_to(files, small_model, viewer, tmp_path, monkeypatch):
+    import napari
+
+    monkeypatch.setattr(napari, "Viewer", lambda **_: viewer)
+    for name in ("picture.png", "stain.ome.tif"):
+        (tmp_path / name).write_text("obsolete")
+    demo.run_demo(tmp_path / "picture.png", tmp_path / "stain.ome.tif", overwrite=True)
+    assert imread(tmp_path / "picture.png").ndim == 3
+    assert read_stack(tmp_path / "stain.ome.tif").shape == (3, 48, 40)
+
+
+def test_stain_that_failed_half_way_is_not_saved(files, small_model, viewer, tmp_path, monkeypatch, notifications):
+    import napari
+
+    from napari_mitostain import staining
+
+    whole = staining.stain_stack
+
+    def half(*arguments):
+        yield from itertools.islice(whole(*arguments), 2)
+        raise ImageError("Expected to go on, got a failure; try again.")
+
+    monkeypatch.setattr(napari, "Viewer", lambda **_: viewer)
+    monkeypatch.setattr(staining, "stain_stack", half)
+    with pytest.raises(MitostainError, match="Expected a complete stain"):
+        demo.run_demo(tmp_path / "picture.png", tmp_path / "stain.ome.tif")
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def test_shipped_samples_fit_each_other():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -43,6 +44,16 @@ def test_incomplete_commands_say_what_is_missing(mitostain: Any, arguments: list
     done = mitostain(*arguments)
     assert done.status == 2
     assert "usage: mitostain" in done.err
+
+
+@pytest.mark.parametrize("action", [["show", "h9c2-omp25"], ["list"], ["list", "--json"]])
+def test_reader_that_has_gone_ends_the_command_quietly(action: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "napari_mitostain", "models", *action]
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_interrupt_before_the_job_is_130(mitostain: Any, plane_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,13 @@ def test_list_names_the_bundled_model_and_the_users_own(mitostain: Any, tiny_mod
     assert done.status == 0
     assert any(line.split()[0] == DEFAULT_MODEL for line in done.out.splitlines())
     assert any(line.split() == ["tiny", "A", "tiny", "one."] for line in done.out.splitlines())
-    names = [entry["name"] for entry in mitostain("models", "list", "--json").json]
-    assert set(names) >= {DEFAULT_MODEL, "tiny"}
+    told = mitostain("models", "list", "--json").json
+    assert {entry["name"] for entry in told["models"]} >= {DEFAULT_MODEL, "tiny"}
+
+
+def test_list_says_where_the_users_models_are(mitostain: Any) -> None:
+    assert mitostain("models", "list").out.splitlines()[-1].endswith(f" {library.user_models()}")
+    assert mitostain("models", "list", "--json").json["folder"] == str(library.user_models())
 
 
 @pytest.mark.parametrize("broken", ["{", '{"format": "mitostain-model/0"}'])

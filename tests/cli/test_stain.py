@@ -110,3 +110,17 @@ def test_ctrl_c_leaves_no_partial_file_and_130(tmp_path: Path, cells: np.ndarray
     assert process.returncode == 130
     assert err == "mitostain: interrupted\n"
     assert not [*output.parent.iterdir()]
+
+
+NO_TEXT = "a\x01.tif" if sys.platform == "darwin" else "a\x01\udcff.tif"
+"""A file name with a control character and, where there are such names, a byte that is no UTF-8."""
+
+
+def test_file_name_that_is_no_text(mitostain: Any, tmp_path: Path, cells: np.ndarray) -> None:
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(tmp_path / "in" / NO_TEXT, cells)
+    for source, output in ((tmp_path / "in", tmp_path / "out"), (tmp_path / "in" / NO_TEXT, tmp_path / NO_TEXT)):
+        done = mitostain("stain", source, output, "--model", "tiny")
+        assert (done.status, done.err) == (0, "")
+    for path in (tmp_path / NO_TEXT, tmp_path / "out" / NO_TEXT):
+        assert read_stack(path).plane_shape == cells.shape

@@ -59,6 +59,19 @@ def test_folder_of_a_run_is_refused_and_resumed(
     assert main([*command, "--resume"]) == 0
 
 
+def test_resumed_run_says_what_it_does_not_follow(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(folder), "--output", str(tmp_path / "run")]
+    assert main([*command, *TINY, "--epochs", "1"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0  # what is not given is as it was
+    assert capsys.readouterr().err == ""
+    assert main([*command, "--resume", "--minutes", "2", "--seed", "5"]) == 0
+    (notice,) = capsys.readouterr().err.splitlines()
+    assert "epochs 1 and not None, minutes None and not 2.0, seed 0 and not 5" in notice
+
+
 def test_interrupt_stops_at_a_checkpoint_from_which_the_run_goes_on(
     folder: Path, tmp_path: Path, installed: Path
 ) -> None:

@@ -170,6 +170,33 @@ def test_holes_in_the_images_give_finite_scores(hole: float) -> None:
     assert np.isfinite(values).all()
 
 
+@pytest.mark.parametrize("scale", [255, -1, 1.002])
+def test_float_prediction_outside_0_to_1_is_refused(scale: float) -> None:
+    with pytest.raises(ImageError, match=r"Expected a stain in \[0, 1\] for image, got"):
+        evaluate(blobs(0) / 255 * scale, blobs(0))
+
+
+def test_float_prediction_outside_0_to_1_by_rounding_is_clipped() -> None:
+    stain = blobs(0) / np.float32(255)
+    assert evaluate(stain * np.float32(1.0005), blobs(0)).mean == evaluate((stain * 1.0005).clip(0, 1), blobs(0)).mean
+
+
+def test_planes_are_read_once() -> None:
+    class Lazy:
+        shape, dtype = (3, 30, 32), np.dtype(np.uint8)
+
+        def __init__(self) -> None:
+            self.read: list[Any] = []
+
+        def __getitem__(self, where: Any) -> np.ndarray:
+            self.read.append(where[0])
+            return blobs(0, self.shape)[where]
+
+    stain, target = Lazy(), Lazy()
+    evaluate(load_array(stain), load_array(target))
+    assert stain.read == target.read == [0, 1, 2]
+
+
 def test_missing_files_and_folders(tmp_path: Path, folders: tuple[Path, Path, Path]) -> None:
     for predicted, target in ((tmp_path / "absent", folders[1]), (folders[0], tmp_path / "absent.tif")):
         with pytest.raises(FileError):

@@ -64,9 +64,10 @@ def test_channel_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "wanted", "zoom"), [(0.1, 0.2, 0.5), (0.2, 0.1, 2.0), (0.1, 0.10001, 1.0), (None, 0.1, 1.0)]
+    ("own", "wanted", "zoom"),
+    [(0.1, 0.2, 0.5), (0.2, 0.1, 2.0), (0.1, 0.10001, 1.0), (None, 0.1, None), (0.1, None, None)],
 )
-def test_zoom_brings_pixels_to_size(own: float | None, wanted: float, zoom: float) -> None:
+def test_zoom_brings_pixels_to_size(own: float | None, wanted: float | None, zoom: float | None) -> None:
     stack = Stack(np.zeros((3, 4)), "YX", {} if own is None else {"Y": own, "X": own})
     assert stack.zoom_to(wanted) == pytest.approx(zoom)
 
@@ -111,3 +112,10 @@ def test_put_is_the_inverse_of_read(axes: list[str], data: st.DataObject) -> Non
         for index in stack.planes(channel):
             stack.put(copy, index, stack.read(index))
     np.testing.assert_array_equal(copy, stack.data)
+
+
+def test_all_planes_of_a_channel_are_read_into_one_array() -> None:
+    image = np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5)
+    planes = Stack(image, "XCZY").read_planes(channel=1)
+    assert planes.dtype == np.uint16
+    np.testing.assert_array_equal(planes, image[:, 1].transpose(1, 2, 0))

@@ -21,7 +21,7 @@ FULL = Card(
     pixel_size_um=0.108,
     scaling=ScalingSettings(12.5, (0.5, 99.5)),
     weighting=WeightSettings((0.1, 0.2, 0.3), (0.0, 0.5, 1.0), (0.5, 2.5), "patch"),
-    training=TrainSettings(epochs=3).to_dict(),
+    training=json.loads(json.dumps(TrainSettings(epochs=3).to_dict())),
     data=({"name": "H9c2 OMP25", "source": "BioImage Archive", "licence": "CC0"},),
     scores={"field 3": {"ssim": 0.712, "psnr": 21.5, "pearson": 0.834, "detail_pearson": 0.456}},
     limits="Not for dead cells.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,12 @@ def test_default_model_is_bundled_and_stains() -> None:
         stain = model.generator(torch.randn(1, 1, 64, 64))
     assert torch.isfinite(stain).all()
     assert stain.std() > 0
+
+
+def test_card_of_the_bundled_model_tells_both_stages_of_the_script_that_made_it() -> None:
+    script = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "bundle_generator.py"))
+    stages = {"alone": script["ALONE"].to_dict(), "against": script["AGAINST"].to_dict()}
+    assert load_card(DEFAULT_MODEL).training == json.loads(json.dumps(stages))
 
 
 def test_user_s_model_is_found_by_its_name(of_the_user: Path, tiny_model: Model) -> None:
@@ -263,3 +270,19 @@ def test_geometry_is_the_generator_s(random_generator: Callable[..., Generator])
     generator = random_generator(2, 3)
     geometry = Model(Card("deep", base_channels=2, depth=3), generator).geometry
     assert (geometry.stride, geometry.halo) == (generator.stride, generator.receptive_radius)
+
+
+def test_disk_without_room_for_the_weights_keeps_the_former_pair(
+    saved: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+
+    def write(path: Path, content: bytes) -> None:
+        if path.suffix == ".safetensors":
+            raise FileError("Expected to write, got No space left on device; make room.")
+        path.write_bytes(content)
+
+    monkeypatch.setattr(loading, "atomic_write", write)
+    with pytest.raises(FileError, match="No space left"):
+        save_model(Model(Card("other", "Another.", 4, 2), tiny_model.generator), saved)
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before

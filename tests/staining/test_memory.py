@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,27 @@ def test_lack_of_memory_in_the_middle_of_a_plane_repeats_its_tiles(
             assembled[event.plane][event.box] = event.values
     np.testing.assert_allclose(assembled, expected, atol=1e-4)
     assert sum(isinstance(event, Notice) for event in events) == 1
+
+
+def test_memory_is_released_when_nothing_holds_what_failed_any_more(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, alive = [], []
+
+    class FailsOnce(Predictor):
+        def __call__(self, window: np.ndarray) -> np.ndarray:
+            if not held:
+                half_done = torch.zeros(1)
+                held.append(weakref.ref(half_done))
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().__call__(window)
+
+        def release_memory(self) -> None:
+            alive.append(held[0]() is not None)
+
+    monkeypatch.setattr(stack_module, "Predictor", FailsOnce)
+    list(stain_stack(load_array(planes), tiny_model, EXACT))
+    assert alive == [False]
 
 
 @pytest.mark.parametrize("tile", [None, 1, 4, 5, 64])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tifffile
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import ImageError
-from napari_mitostain.events import PlaneDone, TileDone
+from napari_mitostain.events import Notice, PlaneDone, TileDone
 from napari_mitostain.image import Stack
 from napari_mitostain.model.loading import Model
-from napari_mitostain.staining import stain, stain_stack
+from napari_mitostain.staining import stain, stain_file, stain_stack
 from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled
 
 RESAMPLED = StainSettings(precision="float32", resample=True)
@@ -54,6 +59,30 @@ def test_unknown_or_equal_pixel_size_changes_nothing(
 ) -> None:
     stack = stack_of(cells, pixel_size)
     np.testing.assert_array_equal(stain(stack, tiny_model, RESAMPLED), stain(stack, tiny_model, UNCHANGED))
+
+
+@pytest.mark.parametrize(("pixel_size", "known"), [(None, 0.1), (0.2, None)])
+def test_unknown_pixel_size_is_told_where_resampling_is_asked_for(
+    tiny_model: Model, cells: np.ndarray, pixel_size: float | None, known: float | None
+) -> None:
+    model = replace(tiny_model, card=replace(tiny_model.card, pixel_size_um=known))
+    stack = stack_of(cells, pixel_size)
+    notices = [event.message for event in stain_stack(stack, model, RESAMPLED) if isinstance(event, Notice)]
+    assert notices == [
+        f"Not resampled: the pixel size {'of stack' if known else 'that tiny was trained on'} is unknown."
+    ]
+    assert not any(isinstance(event, Notice) for event in stain_stack(stack, model, UNCHANGED))
+
+
+@pytest.mark.parametrize("pixel_size", [None, 0.2])
+def test_file_says_whether_it_was_resampled(
+    tiny_model: Model, cells: np.ndarray, tmp_path: Path, pixel_size: float | None
+) -> None:
+    metadata = {"axes": "YX"} | ({} if pixel_size is None else {"PhysicalSizeX": 0.2, "PhysicalSizeY": 0.2})
+    tifffile.imwrite(tmp_path / "in.ome.tif", cells, ome=True, metadata=metadata)
+    list(stain_file(tmp_path / "in.ome.tif", tmp_path / "out.zarr", tiny_model, RESAMPLED))
+    record = zarr.open_group(tmp_path / "out.zarr", mode="r").attrs["napari_mitostain"]
+    assert record["details"]["settings"]["resample"] == (pixel_size is not None)
 
 
 def test_resampling_happens_only_when_asked_for(tiny_model: Model, cells: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import ScalingSettings, StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ImageError, ModelError, SettingsError, TrainingError
-from napari_mitostain.events import EpochDone, Event, Notice, RunDone, RunStarted, StepDone
+from napari_mitostain.events import PASSING, EpochDone, Event, Measured, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.image import scale_brightfield
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.scoring import score
@@ -81,7 +81,7 @@ def test_run_is_a_folder_with_everything_in_it(pairs_folder: Callable[..., Path]
     logged = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in logged] == ["RunStarted", *["EpochDone"] * 3, "RunDone"]
     assert [entry["time"] for entry in logged] == sorted(entry["time"] for entry in logged)
-    assert [type(event).__name__ for event in events if not isinstance(event, StepDone)] == [
+    assert [type(event).__name__ for event in events if not isinstance(event, PASSING)] == [
         entry["event"] for entry in logged
     ]
 
@@ -127,17 +127,17 @@ def test_scores_of_a_run_are_those_of_its_saved_model_on_the_held_out_pairs(pair
     assert score(result, pairs[4].target).pearson == pytest.approx(done.scores["pearson"], abs=0.01)
 
 
-@pytest.mark.parametrize("stop", [0, 1, 2, 4, 5, 9, 15])
+@pytest.mark.parametrize("stop", [0, 1, 2, 4, 5, 6, 11, 17, 18])
 def test_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(pairs: list[Pair], tmp_path: Path, stop: int) -> None:
     settings = replace(TINY, holdout=("c",))
     list(train(pairs, tmp_path / "whole", settings))
     events = train(pairs, tmp_path / "parts", settings)
-    for _ in range(stop + 1):  # the first event is RunStarted; 4 steps and EpochDone are an epoch
-        next(events)
+    # the first event is RunStarted; 4 steps, a scored pair and EpochDone are an epoch
+    steps = sum(isinstance(next(events), StepDone) for _ in range(stop + 1))
     events.close()
     assert not (tmp_path / "parts" / "model.safetensors").exists()
     resumed = list(train(pairs, tmp_path / "parts", TrainSettings(epochs=1), resume=True))
-    assert sum(isinstance(event, StepDone) for event in resumed) == 12 - (stop - stop // 5)
+    assert sum(isinstance(event, StepDone) for event in resumed) == 12 - steps
     whole, parts = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
     assert equal(whole, parts)
     assert any(name.startswith("discriminator-optimizer/") for name in whole)
@@ -165,7 +165,7 @@ def test_resuming_a_finished_run_changes_nothing(pairs: list[Pair], tmp_path: Pa
     list(train(pairs, tmp_path / "run", TINY))
     before = final_weights(tmp_path / "run")
     events = list(train(pairs, tmp_path / "run", TINY, resume=True))
-    assert [type(event).__name__ for event in events] == ["RunStarted", "RunDone"]
+    assert [type(event).__name__ for event in events if not isinstance(event, PASSING)] == ["RunStarted", "RunDone"]
     assert equal(before, final_weights(tmp_path / "run"))
 
 
@@ -217,6 +217,35 @@ def test_lack_of_memory_is_a_device_error(pairs: list[Pair], tmp_path: Path, mon
         list(train(pairs, tmp_path / "run", TINY))
 
 
+def test_lack_of_memory_at_the_scores_is_a_device_error_and_the_epoch_is_kept(
+    pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(TINY, holdout=("c",))
+    list(train(pairs, tmp_path / "whole", settings))
+
+    def exhausted(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "stitched", exhausted)
+        with pytest.raises(DeviceError, match=r"memory for validation on cpu, .* resume the run"):
+            list(train(pairs, tmp_path / "run", settings))
+    resumed = list(train(pairs, tmp_path / "run", settings, resume=True))
+    assert sum(isinstance(event, StepDone) for event in resumed) == 8  # the first of three epochs of 4 was not lost
+    assert equal(final_weights(tmp_path / "run"), final_weights(tmp_path / "whole"))
+
+
+def test_scores_can_be_stopped_between_pairs_and_are_taken_once_an_epoch(pairs: list[Pair], tmp_path: Path) -> None:
+    settings = replace(TINY, epochs=2, holdout=("b",))
+    events = list(train(pairs, tmp_path / "run", settings))
+    scored = [(event.done, event.total) for event in of_kind(events, Measured)]
+    assert scored == [(1, 2), (2, 2)] * 2  # two pairs in each of two epochs, and no third time at the end
+    (tmp_path / "run" / "model.safetensors").unlink()
+    resumed = list(train(pairs, tmp_path / "run", settings, resume=True))
+    assert len(of_kind(resumed, Measured)) == 2
+    assert of_kind(resumed, RunDone)[0].scores == pytest.approx(of_kind(events, RunDone)[0].scores)
+
+
 def test_full_disk_at_the_stop_is_told(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = train(pairs, tmp_path / "run", TINY)
     for _ in range(3):
@@ -226,7 +255,7 @@ def test_full_disk_at_the_stop_is_told(pairs: list[Pair], tmp_path: Path, monkey
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(FileError, match="No space left"):
         events.close()
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
@@ -273,6 +302,43 @@ def test_damaged_checkpoint_of_a_run(pairs: list[Pair], tmp_path: Path) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:-10])
     with pytest.raises(ModelError, match="damaged"):
         list(train(pairs, tmp_path / "run", TINY, resume=True))
+
+
+def test_run_without_its_checkpoint_does_not_start_again_from_random_weights(pairs: list[Pair], tmp_path: Path) -> None:
+    list(train(pairs, tmp_path / "run", TINY))
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"Expected the checkpoint .* got none"):
+        list(train(pairs, tmp_path / "run", TINY, resume=True))
+
+
+def test_settings_of_a_run_that_cannot_be_read(pairs: list[Pair], tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(TrainingError, match=r"config\.json"):
+        list(train(pairs, tmp_path, TINY, resume=True))
+
+
+def test_resumed_run_says_which_settings_it_keeps(pairs: list[Pair], tmp_path: Path) -> None:
+    list(train(pairs, tmp_path / "run", TINY))
+    events = list(train(pairs, tmp_path / "run", replace(TINY, epochs=10, batch_size=4), resume=True))
+    (notice,) = of_kind(events, Notice)
+    assert notice.message == "The run keeps its own settings: epochs 3 and not 10, batch_size 2 and not 4."
+
+
+def test_resumed_run_says_that_its_pairs_are_others(pairs_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = pairs_folder("a_t1.tif", "b_t1.tif")
+    list(train(folder, tmp_path / "run", TINY))
+    other = folder.rename(tmp_path / "other")
+    (notice,) = of_kind(list(train(other, tmp_path / "run", TINY, resume=True)), Notice)
+    assert f"{folder}; it goes on with {other}" in notice.message
+
+
+def test_resumed_run_knows_its_pairs_by_any_way_to_their_folder(
+    pairs_folder: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pairs_folder("a_t1.tif", "b_t1.tif")
+    list(train(folder, tmp_path / "run", TINY))
+    monkeypatch.chdir(folder)
+    assert of_kind(list(train(Path(), tmp_path / "run", TINY, resume=True)), Notice) == []
 
 
 def test_images_smaller_than_a_patch_are_refused_before_anything_is_written(pairs: list[Pair], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from napari_mitostain.errors import ImageError
-from napari_mitostain.image import PlaneIndex, Stack
+from napari_mitostain.image import UNITS, PlaneIndex, Stack
 
 _NAMES = {
     "T": ("t", "time", "frame", "frames"),
@@ -20,8 +20,6 @@ _NAMES = {
     "X": ("x", "column", "columns", "width"),
 }
 _LETTERS = {name: letter for letter, names in _NAMES.items() for name in names}
-
-_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 
 _TRANSFORMS = ("scale", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -96,13 +94,13 @@ def layer_stack(layer: Image, channel_axis: int | None = None) -> Stack:
     if layer.rgb:
         return Stack(_data(layer), "YXS", name=layer.name)  # which refuses it, in the core's words
     axes = layer_axes(layer, channel_axis)
-    scale = {letter: _in_unit(layer, axis, _UNITS[letter]) for axis, letter in enumerate(axes) if letter in _UNITS}
+    scale = {letter: _in_unit(layer, axis, UNITS[letter]) for axis, letter in enumerate(axes) if letter in UNITS}
     return Stack(_data(layer), axes, {k: v for k, v in scale.items() if v is not None}, name=layer.name)
 
 
 def layer_pixel_size(layer: Image) -> float | None:
     """Return the side of a layer's pixels in micrometres, None if its unit is no length."""
-    return _in_unit(layer, _named(layer).index("Y"), _UNITS["Y"])
+    return _in_unit(layer, _named(layer).index("Y"), UNITS["Y"])
 
 
 def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from napari.utils.progress import cancelable_progress
 
-from napari_mitostain.events import Event, PlaneDone, TileDone
-from napari_mitostain.weighing import StackMeasured
+from napari_mitostain.events import Event, Measured, PlaneDone, TileDone
 
 _STEPS = 1000
 
 
 def fraction_of(event: Event) -> float | None:
     """Return the part of its job that an event says is done, None if it says nothing of that."""
-    if isinstance(event, (PlaneDone, StackMeasured)):
+    if isinstance(event, (PlaneDone, Measured)):
         return event.done / event.total
     return event.fraction if isinstance(event, TileDone) else None
 

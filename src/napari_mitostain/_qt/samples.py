@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_mitostain.image import Stack
+from napari_mitostain.image import UNITS, Stack
 from napari_mitostain.image.files import read_stack
 
 FOLDER = Path(__file__).parents[1] / "samples"
 
 LayerData = tuple[Any, dict[str, Any], str]
-
-_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 
 
 def brightfield_stack() -> list[LayerData]:
@@ -42,6 +40,6 @@ def _calibration(stack: Stack) -> dict[str, Any]:
     """Return scale, units and axis labels; an axis of unknown scale counts pixels."""
     return {
         "scale": [stack.scale.get(axis, 1) for axis in stack.axes],
-        "units": [_UNITS[axis] if axis in stack.scale else "pixel" for axis in stack.axes],
+        "units": [UNITS[axis] if axis in stack.scale else "pixel" for axis in stack.axes],
         "axis_labels": [axis.lower() for axis in stack.axes],
     }

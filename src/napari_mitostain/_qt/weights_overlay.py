@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event
 from napari_mitostain.image import PlaneIndex, Stack
-from napari_mitostain.weighing import StackMeasured, measure_stack
+from napari_mitostain.weighing import measure_stack
 from napari_mitostain.weighting import Statistics
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ _DESCRIPTION = "Weights of the threshold-normalised L1 loss (Somani et al., BVM 
 _TRANSFORM_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackMeasured(Event):
+    """All planes of a channel are measured, together."""
+
+    channel: int
+    statistics: Statistics
+
+
 class WeightsOverlay(QObject):
     """Weighs the plane in view of a layer, and shows it. Only for the main thread.
 
@@ -75,7 +84,6 @@ class WeightsOverlay(QObject):
         self._stack: Stack | None = None
         self._known: Prepared | None = None
         self._whole: dict[int, Statistics] = {}
-        self._measured_channel = 0
         self.layers = PlaneLayers(viewer)
         self._settings, self._patch, self._shown = WeightSettings(), 256, frozenset({"weights", "contours"})
         self._connect()
@@ -182,13 +190,12 @@ class WeightsOverlay(QObject):
             assert self._source is not None
             assert self._stack is not None
             self._latest.drop()
-            self._measured_channel = channel
             self.runner.start(f"Measuring {self._source.name}", partial(_measure_job, self._stack, channel))
 
     def _on_measured(self, events: list[Event]) -> None:
-        last = events[-1]
-        if isinstance(last, StackMeasured) and last.done == last.total:
-            self._whole[self._measured_channel] = last.statistics
+        for event in events:
+            if isinstance(event, StackMeasured):
+                self._whole[event.channel] = event.statistics
 
     def _on_measurement_ended(self, outcome: Outcome) -> None:
         if outcome.kind == "done":
@@ -208,8 +215,9 @@ class WeightsOverlay(QObject):
         self.looked.emit(seen)
 
 
-def _measure_job(stack: Stack, channel: int) -> Any:
-    yield from measure_stack(stack, channel)
+def _measure_job(stack: Stack, channel: int) -> Generator[Event, None, None]:
+    whole = yield from measure_stack(stack, channel)
+    yield StackMeasured(channel=channel, statistics=whole)
 
 
 def _stack_of(source: Image) -> Stack:

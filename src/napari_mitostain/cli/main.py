@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -11,7 +13,8 @@ from typing import Protocol
 from napari_mitostain.cli import benchmark, demo, evaluate, models, stain, train, weights
 from napari_mitostain.errors import MitostainError
 
-DONE, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+DONE, WRONG_INPUT, INTERRUPTED, UNHEARD = 0, 2, 130, 141
+"""Exit statuses; as shells do, those of a signal (SIGINT, SIGPIPE) are its number and 128."""
 
 
 class Command(Protocol):
@@ -35,12 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 wrong input (one sentence on standard error), 130 interrupted.
+        0 done, 2 wrong input (one sentence on standard error), 130 interrupted, 141 if nobody reads standard output.
     """
+    _print_any_text()
     parsed = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], None] = parsed.run
     try:
         run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes into the pipe at its end
+        return UNHEARD
     except MitostainError as error:
         print(f"mitostain: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -54,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("mitostain: interrupted", file=sys.stderr)
         return INTERRUPTED
     return DONE
+
+
+def _print_any_text() -> None:
+    """Let a file name that the terminal cannot show be printed with escapes instead of ending the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("models", help="list the installed models, show a card")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="names and summaries of the installed models")
+    listing = actions.add_parser("list", help="names and summaries of the installed models, and the folder of your own")
     add_json(listing)
     listing.set_defaults(run=run_list)
     showing = actions.add_parser("show", help="the card of a model")
@@ -24,8 +24,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run_list(arguments: argparse.Namespace) -> None:
-    """Print a line for each model, and on standard error what is wrong with those that cannot be listed."""
-    from napari_mitostain.model.library import load_card, model_files
+    """Print a line for each model and the user's folder; on standard error, what is wrong with those not listed."""
+    from napari_mitostain.model.library import load_card, model_files, user_models
 
     cards = []
     for path in model_files().values():
@@ -34,10 +34,12 @@ def run_list(arguments: argparse.Namespace) -> None:
         except ModelError as error:
             print(f"mitostain: {error}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps([{"name": card.name, "summary": card.summary} for card in cards]))
+        models = [{"name": card.name, "summary": card.summary} for card in cards]
+        print(json.dumps({"models": models, "folder": str(user_models())}))
         return
     for card in cards:
         print(f"{card.name:<20} {card.summary}")
+    print(f"Your own models (.safetensors with its .json card) are looked for in {user_models()}")
 
 
 def run_show(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from napari_mitostain.config import Device, Precision, StainSettings, WeightSettings
+from napari_mitostain.config import Device, Precision, StainSettings
 
 
 def whole_number(text: str) -> int:
@@ -17,10 +17,10 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}; give one such as 512") from None
 
 
-def add_compute_options(parser: argparse.ArgumentParser) -> None:
+def add_compute_options(parser: argparse.ArgumentParser, default: str = "auto") -> None:
     """Add ``--device`` and ``--precision``."""
-    parser.add_argument("--device", choices=get_args(Device), default="auto")
-    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+    parser.add_argument("--device", choices=get_args(Device), default=default)
+    parser.add_argument("--precision", choices=get_args(Precision), default=default)
 
 
 def add_stain_options(parser: argparse.ArgumentParser) -> None:
@@ -36,25 +36,10 @@ def stain_settings(arguments: argparse.Namespace) -> StainSettings:
 
 
 def add_weighting(parser: argparse.ArgumentParser) -> None:
-    """Add what `weight_settings` reads."""
+    """Add ``--weighting``, a file for `weighing.read_weighting`."""
     parser.add_argument(
         "--weighting", type=Path, metavar="FILE.json", help="coefficients of the TN weights, as the viewer saves them"
     )
-
-
-def weight_settings(arguments: argparse.Namespace) -> WeightSettings:
-    """Read the coefficients of the TN weights; the paper's without a file.
-
-    Raises
-    ------
-    FileError, SettingsError
-        If the file cannot be read, or holds something else.
-    """
-    if arguments.weighting is None:
-        return WeightSettings(scope="patch")
-    from napari_mitostain.weighing import read_weighting  # loads the image formats
-
-    return read_weighting(arguments.weighting)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from napari_mitostain.cli.options import add_json, add_weighting, weight_settings, whole_number
+from napari_mitostain.cli.options import add_json, add_weighting, whole_number
 from napari_mitostain.cli.progress import drain
 
 _TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shares", "weight_shares")
@@ -32,11 +32,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the map with the target's axes and pixel size, and say what it was computed from."""
+    from napari_mitostain.config import WeightSettings
     from napari_mitostain.events import PlaneWeighed
-    from napari_mitostain.weighing import weigh_file
+    from napari_mitostain.weighing import read_weighting, weigh_file
     from napari_mitostain.weighting import BAND_NAMES
 
-    settings = replace(weight_settings(arguments), scope=arguments.scope)
+    chosen = WeightSettings() if arguments.weighting is None else read_weighting(arguments.weighting)
+    settings = replace(chosen, scope=arguments.scope)
     events = weigh_file(arguments.target, arguments.output, settings, arguments.channel, arguments.overwrite)
     planes = [
         {name: getattr(event, name) for name in _TOLD}  # not the weights themselves: a stack may be larger than memory

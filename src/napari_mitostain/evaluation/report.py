@@ -16,6 +16,9 @@ from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
 
+_ROUNDING = 1e-3
+"""How far half precision and resampling may carry a stain out of [0, 1]."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -53,8 +56,8 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     ----------
     predicted, target, brightfield : Path, str, Stack or array-like
         A file, a folder of files with the same names in each, or an image. Integer predictions span the range of their
-        type; targets are scaled as for training (see `IntensityRange.fit`). Without `brightfield` the variance
-        baseline is left out.
+        type, float ones lie in [0, 1]; targets are scaled as for training (see `IntensityRange.fit`). Without
+        `brightfield` the variance baseline is left out.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     FileError
         If a file is missing or has no partner.
     ImageError
-        If sizes differ.
+        If sizes differ, or a float prediction leaves [0, 1].
     """
     planes: dict[str, Scores] = {}
     baselines: dict[str, list[Scores]] = {}
@@ -94,12 +97,14 @@ def _planes(predicted: Any, target: Any, brightfield: Any) -> Iterator[_Plane]:
                 f"Expected images of one size for {name}, got {[stack.shape for stack in stacks]}; "
                 "compare the same field."
             )
-        truths = IntensityRange.fit(np.stack([stacks[1].read(index) for index in stacks[1].planes()]))
-        for number, indices in enumerate(zip(*(stack.planes() for stack in stacks), strict=True)):
-            images = [stack.read(index) for stack, index in zip(stacks, indices, strict=True)]
+        stained, target, *others = stacks
+        truths = target.read_planes()
+        intensities = IntensityRange.fit(truths)
+        for number, truth in enumerate(truths):
+            stain = _relative(stained.read(stained.planes()[number]), name)
+            bright = fill_non_finite(others[0].read(others[0].planes()[number])) if others else None
             label = name if counts[0] == 1 else f"{name}[{number}]"
-            bright = fill_non_finite(images[2]) if len(images) > 2 else None
-            yield label, _relative(images[0]), truths.apply(fill_non_finite(images[1])), bright
+            yield label, stain, intensities.apply(fill_non_finite(truth)), bright
 
 
 def _matched(predicted: Any, target: Any, brightfield: Any) -> list[tuple[str, list[Any]]]:
@@ -132,7 +137,14 @@ def _opened(source: Any) -> Stack:
     return read_stack(source) if isinstance(source, (str, Path)) else load_array(source)
 
 
-def _relative(stain: NDArray[Any]) -> NDArray[np.float32]:
-    """Bring a stain to [0, 1]: integers span their type."""
-    top = np.iinfo(stain.dtype).max if stain.dtype.kind in "ui" else 1
-    return (np.nan_to_num(stain.astype(np.float32)) / top).clip(0, 1)
+def _relative(stain: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Bring a stain to [0, 1]: integers span their type, floats must lie there but for rounding."""
+    if stain.dtype.kind in "ui":
+        return (stain / np.float32(np.iinfo(stain.dtype).max)).clip(0, 1)
+    values = np.where(np.isfinite(stain), stain, 0)
+    low, high = float(values.min()), float(values.max())
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ImageError(
+            f"Expected a stain in [0, 1] for {name}, got {low:.4g} to {high:.4g}; divide it by what stands for 1."
+        )
+    return values.clip(0, 1).astype(np.float32)

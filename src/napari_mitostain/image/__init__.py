@@ -1,10 +1,11 @@
 """Planes and stacks, their scaling, and the files they come from and go to."""
 
 from napari_mitostain.image.destination import require_apart
-from napari_mitostain.image.plane import PlaneIndex, Stack, guess_axes, load_array
+from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
 
 __all__ = [
+    "UNITS",
     "IntensityRange",
     "PlaneIndex",
     "Stack",

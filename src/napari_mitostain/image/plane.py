@@ -17,6 +17,9 @@ from napari_mitostain.errors import ImageError
 AXES = "TCZYX"
 """Letters an axis may have: time, channel, depth, row, column; "Q" names an axis of unknown meaning."""
 
+UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
+"""What the scale of an axis counts in; a channel has no unit."""
+
 PlaneIndex = tuple[int, ...]
 """Position of a plane along every axis but Y and X, in the order of the stack's axes."""
 
@@ -93,6 +96,14 @@ class Stack:
         """Load one plane as a NumPy array (Y, X)."""
         return self._turned(np.asarray(self.data[self.slices(index)]))
 
+    def read_planes(self, channel: int = 0) -> NDArray[Any]:
+        """Load all planes of a channel as one NumPy array (planes, Y, X)."""
+        indices = self.planes(channel)
+        planes = np.empty((len(indices), *self.plane_shape), self.data.dtype)
+        for plane, index in zip(planes, indices, strict=True):
+            plane[:] = self.read(index)
+        return planes
+
     def slices(
         self, index: PlaneIndex, box: tuple[slice, slice] = (slice(None), slice(None))
     ) -> tuple[int | slice, ...]:
@@ -124,12 +135,12 @@ class Stack:
         letters = [axis for axis in self.axes if axis not in "YX"]
         return tuple(0 if axis == "C" else position for axis, position in zip(letters, index, strict=True))
 
-    def zoom_to(self, pixel_size: float | None) -> float:
-        """Return the zoom that brings this stack's pixels to a size in micrometres; 1 if either is unknown."""
+    def zoom_to(self, pixel_size: float | None) -> float | None:
+        """Return the zoom that brings this stack's pixels to a size in micrometres, None if either is unknown."""
         own = self.pixel_size
-        if own is None or pixel_size is None or isclose(own, pixel_size, rel_tol=1e-3):
-            return 1.0
-        return own / pixel_size
+        if own is None or pixel_size is None:
+            return None
+        return 1.0 if isclose(own, pixel_size, rel_tol=1e-3) else own / pixel_size
 
 
 def guess_axes(ndim: int) -> str:

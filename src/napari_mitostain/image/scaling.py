@@ -66,7 +66,7 @@ def _exact_plane(image: NDArray[Any]) -> NDArray[np.float32]:
 
 def _without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
     """Clip a plane far beyond its contrast: the background would spread one hot pixel over all its surroundings."""
-    low, high = np.percentile(_sampled(plane, _ROUGH_SAMPLE), _PERCENTILES)
+    low, high = np.percentile(_sampled(plane, _ROUGH_SAMPLE), _PERCENTILES).tolist()
     reach = _REACH * (high - low)
     return plane.clip(low - reach, high + reach) if reach > 0 else plane
 
@@ -125,7 +125,3 @@ class IntensityRange:
         """Map intensities to [0, 1], clipped."""
         scaled = (image.astype(np.float64) - self.low) / (self.high - self.low)
         return scaled.clip(0, 1).astype(np.float32)
-
-    def invert(self, scaled: NDArray[Any]) -> NDArray[np.float32]:
-        """Map [0, 1] back to intensities."""
-        return (scaled.astype(np.float64) * (self.high - self.low) + self.low).astype(np.float32)

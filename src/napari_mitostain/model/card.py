@@ -32,7 +32,7 @@ class Card:
     weighting : WeightSettings
         Of the TN loss it was trained with.
     training : mapping
-        The settings of its run.
+        The settings of its run, or of each of its stages by name.
     data : tuple of mapping
         Training data sets: "name", "source", "licence".
     scores : mapping of str to mapping

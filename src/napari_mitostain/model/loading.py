@@ -101,8 +101,8 @@ def save_model(model: Model, path: Path) -> Model:
     """
     weights = {key: _halved(value.detach().cpu().contiguous()) for key, value in model.generator.state_dict().items()}
     content = save(weights)
+    atomic_write(path, content)  # the large file first: a disk that has no room for it keeps the former pair
     atomic_write(path.with_suffix(".json"), model.card.to_json().encode())
-    atomic_write(path, content)
     return Model(model.card, model.generator, hashlib.sha256(content).hexdigest())
 
 

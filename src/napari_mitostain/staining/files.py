@@ -14,7 +14,7 @@ from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
 from napari_mitostain.image import require_apart
 from napari_mitostain.image.files import Provenance, list_images, open_writer, read_stack
 from napari_mitostain.model.loading import Model
-from napari_mitostain.staining.stack import stain_stack
+from napari_mitostain.staining.stack import stain_stack, zoom_for
 
 CHANNEL_NAME = "Mitochondria (digitally predicted)"
 
@@ -53,7 +53,8 @@ def stain_file(
     require_apart(source, output)
     stack = read_stack(source)
     stack.planes(channel)  # an unknown channel is refused before anything is written
-    with open_writer(output, stack, provenance(model, settings, source.name, channel), overwrite) as writer:
+    applied = replace(settings, resample=settings.resample and zoom_for(stack, model, settings) is not None)
+    with open_writer(output, stack, provenance(model, applied, source.name, channel), overwrite) as writer:
         for event in stain_stack(stack, model, settings, channel):
             if isinstance(event, PlaneDone):
                 writer.write(event.plane, event.values)

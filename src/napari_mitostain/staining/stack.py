@@ -100,7 +100,11 @@ def stain_stack(
     """
     indices = stack.planes(channel) if planes is None else list(planes)
     tiler = PlaneTiler(Predictor(model, settings))
-    zoom = _zoom(stack, model) if settings.resample else 1.0
+    zoom = zoom_for(stack, model, settings)
+    if zoom is None:
+        unknown = f"of {stack.name}" if stack.pixel_size is None else f"that {model.card.name} was trained on"
+        yield Notice(message=f"Not resampled: the pixel size {unknown} is unknown.")
+        zoom = 1.0
     blank: list[PlaneIndex] = []
     for done, index in enumerate(indices):
         image = stack.read(index)
@@ -135,9 +139,16 @@ def stain_stack(
         yield Notice(message=f"{len(blank)} plane(s) of {stack.name} are constant, their stain is empty: {blank}.")
 
 
-def _zoom(stack: Stack, model: Model) -> float:
-    zoom = stack.zoom_to(model.card.pixel_size_um)
-    if not 1 / _MOST_ZOOM <= zoom <= _MOST_ZOOM:
+def zoom_for(stack: Stack, model: Model, settings: StainSettings) -> float | None:
+    """Return the zoom that the settings ask for, None if they ask for one that is unknown.
+
+    Raises
+    ------
+    ImageError
+        If it would change the size beyond reason.
+    """
+    zoom = stack.zoom_to(model.card.pixel_size_um) if settings.resample else 1.0
+    if zoom is not None and not 1 / _MOST_ZOOM <= zoom <= _MOST_ZOOM:
         raise ImageError(
             f"Expected pixels of about {model.card.pixel_size_um} µm in {stack.name}, got {stack.pixel_size} µm; "
             "correct the pixel size or do not resample."

@@ -49,16 +49,19 @@ class PlaneTiler:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                yield self._halve(max(scaled.shape), error)
+                failed = self._failed_tile(max(scaled.shape), error)
+            # Out here: while the error is handled, its traceback holds the tensors of the forward that failed.
+            self._tile = max(self._geometry.stride, failed // 2)
+            self._predictor.release_memory()
+            yield Notice(message=f"Not enough memory for tiles of {failed} pixels, going on with {self._tile}.")
 
-    def _halve(self, longest: int, error: Exception) -> Notice:
+    def _failed_tile(self, longest: int, error: Exception) -> int:
+        """Return the side of the tile that was too large, unless there is no smaller one."""
         stride = self._geometry.stride
-        before = -(-min(self._tile, longest) // stride) * stride  # as the plan rounds it
-        if before == stride:
+        side = -(-min(self._tile, longest) // stride) * stride  # as the plan rounds it
+        if side == stride:
             raise DeviceError(
-                f"Expected memory for tiles of {before} pixels, got none left on {self._predictor.device}; "
+                f"Expected memory for tiles of {side} pixels, got none left on {self._predictor.device}; "
                 "close other programs or choose another device."
             ) from error
-        self._tile = max(stride, before // 2)
-        self._predictor.release_memory()
-        return Notice(message=f"Not enough memory for tiles of {before} pixels, going on with {self._tile}.")
+        return side

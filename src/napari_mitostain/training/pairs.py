@@ -173,8 +173,8 @@ def _load_file(brightfield: Path, fluorescence: Path, acquisition: str, scaling:
             "crop them to the same field."
         )
     planes = list(zip(inputs.planes(), targets.planes(), strict=True))
-    images = [targets.read(index) for _, index in planes]
-    intensities = IntensityRange.fit(np.stack(images))
+    images = targets.read_planes()
+    intensities = IntensityRange.fit(images)
     return [
         Pair(
             name=brightfield.name if len(planes) == 1 else f"{brightfield.name} {index}",

@@ -70,8 +70,8 @@ class RunFolder:
             ) from error
         atomic_write(self._config, json.dumps({"pairs": pairs, "settings": settings.to_dict()}, indent=2).encode())
 
-    def settings(self) -> TrainSettings:
-        """Read the settings the run was started with.
+    def origin(self) -> tuple[TrainSettings, str]:
+        """Read the settings the run was started with, and where its pairs came from.
 
         Raises
         ------
@@ -83,8 +83,9 @@ class RunFolder:
                 f"Expected a run to resume in {self.path}, got no config.json; start it without --resume."
             )
         try:
-            return TrainSettings.from_dict(json.loads(self._config.read_bytes())["settings"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            values = json.loads(self._config.read_bytes())
+            return TrainSettings.from_dict(values["settings"]), str(values["pairs"])
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise TrainingError(
                 f"Expected the settings of a run in {self._config}, got {error}; start a new run."
             ) from error
@@ -100,9 +101,17 @@ class RunFolder:
         save_checkpoint(self._checkpoint, *_parts(players), progress=vars(progress))
 
     def load(self, players: Players) -> Progress:
-        """Restore the checkpoint, if there is one."""
+        """Restore the checkpoint.
+
+        Raises
+        ------
+        TrainingError
+            If there is none.
+        """
         if not self._checkpoint.exists():
-            return Progress()
+            raise TrainingError(
+                f"Expected the checkpoint {self._checkpoint} to go on from, got none; copy it there or start a new run."
+            )
         return Progress(**load_checkpoint(self._checkpoint, *_parts(players)))
 
 

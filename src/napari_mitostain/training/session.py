@@ -13,12 +13,12 @@ import torch
 
 from napari_mitostain.config import StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError, TrainingError
-from napari_mitostain.events import EpochDone, Event, Notice, RunDone, RunStarted, StepDone
+from napari_mitostain.events import EpochDone, Event, Measured, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.model.card import Card
 from napari_mitostain.model.device import choose_dtype, is_out_of_memory
 from napari_mitostain.model.loading import Model, save_model
 from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.scoring import Scores, mean_scores, score
+from napari_mitostain.scoring import mean_scores, score
 from napari_mitostain.tiling import plan_tiles, stitched
 from napari_mitostain.training.pairs import Pair
 from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
@@ -33,7 +33,7 @@ _VALIDATIONS = 10
 
 @dataclass
 class Session:
-    """One stretch of a run, from its start or a checkpoint to its end or a stop."""
+    """One stretch of a run, from its start or a checkpoint to its end or a stop; `remarks` are said at its start."""
 
     run: RunFolder
     settings: TrainSettings
@@ -41,31 +41,37 @@ class Session:
     progress: Progress
     training: list[Pair]
     validation: list[Pair]
+    remarks: list[str] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
     def events(self) -> Generator[Event, None, None]:
         """Train to the end; closing the iterator leaves a checkpoint to go on from."""
         yield self._started()
+        yield from (Notice(message=remark) for remark in self.remarks)
         if self.settings.split == "patch":
             yield Notice(
                 message="Split by patch: crops of one field train and validate, so validation scores are too good."
             )
         elif not self.validation:
             yield Notice(message="No acquisition is held out: this run has no validation scores.")
+        scores: dict[str, float] = {}
         try:
             while (fraction := self._fraction()) < 1:
                 losses = _Means()
                 yield from self._epoch(losses)
-                validate = int(self._fraction() * _VALIDATIONS) > int(fraction * _VALIDATIONS)
-                scores = self._validated().to_dict() if validate and self.validation else {}
+                scores = {}
+                if int(self._fraction() * _VALIDATIONS) > int(fraction * _VALIDATIONS):  # the last epoch always is
+                    self._save()
+                    scores = yield from self._validated()
                 yield EpochDone(
                     epoch=self.progress.epoch - 1, fraction=self._fraction(), losses=losses.values(), scores=scores
                 )
+            scores = scores or (yield from self._validated())  # of a run that had ended but for its model
         except GeneratorExit:  # stopped by the caller: go on from here next time
-            self.run.save(self.players, self.progress)
+            self._save()
             raise
-        self.run.save(self.players, self.progress)
-        yield self._finished()
+        save_model(self._model(scores), self.run.model)
+        yield RunDone(model=str(self.run.model), scores=scores)
 
     def _epoch(self, losses: _Means) -> Iterator[Event]:
         device = next(self.players.generator.parameters()).device
@@ -74,7 +80,7 @@ class Session:
         for batch in islice(batches, self.progress.batch, None):
             started = time.monotonic()
             self.players.set_learning_rate(self._learning_rate())
-            with _enough_memory(device):
+            with _enough_memory(f"a training step on {device}", "use a smaller batch or patch"):
                 losses.add(train_step(self.players, batch.to(device), self.settings, dtype))
             losses.require_finite(self.progress.step)
             self.progress.batch += 1
@@ -101,8 +107,11 @@ class Session:
 
     def _save_now_and_then(self) -> None:
         if time.monotonic() - self.saved_at > _CHECKPOINT_SECONDS:
-            self.run.save(self.players, self.progress)
-            self.saved_at = time.monotonic()
+            self._save()
+
+    def _save(self) -> None:
+        self.run.save(self.players, self.progress)
+        self.saved_at = time.monotonic()
 
     def _model(self, scores: dict[str, float] | None = None) -> Model:
         card = Card(
@@ -117,14 +126,20 @@ class Session:
         )
         return Model(card, self.players.generator)
 
-    def _validated(self) -> Scores:
+    def _validated(self) -> Generator[Event, None, dict[str, float]]:
+        """Score the held-out pairs, with a place to stop at after each; without any there are no scores."""
+        if not self.validation:
+            return {}
         model = self._model()
         predictor = Predictor(model, StainSettings(self.settings.device, self.settings.precision))
         scores = []
         for pair in self.validation:
             plan = plan_tiles(pair.target.shape, predictor.tile, model.geometry)
-            scores.append(score(stitched(pair.brightfield, plan, predictor), pair.target))
-        return mean_scores(scores)
+            with _enough_memory(f"validation on {predictor.device}", "close other programs and resume the run"):
+                stained = stitched(pair.brightfield, plan, predictor)
+            scores.append(score(stained, pair.target))
+            yield Measured(done=len(scores), total=len(self.validation))
+        return mean_scores(scores).to_dict()
 
     def _started(self) -> RunStarted:
         names = {"training": self.training, "validation": self.validation}
@@ -134,11 +149,6 @@ class Session:
             validation=len(self.validation),
             acquisitions={part: sorted({pair.acquisition for pair in pairs}) for part, pairs in names.items()},
         )
-
-    def _finished(self) -> RunDone:
-        scores = self._validated().to_dict() if self.validation else {}
-        save_model(self._model(scores), self.run.model)
-        return RunDone(model=str(self.run.model), scores=scores)
 
 
 class _Means:
@@ -162,12 +172,10 @@ class _Means:
 
 
 @contextmanager
-def _enough_memory(device: torch.device) -> Iterator[None]:
+def _enough_memory(work: str, advice: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise DeviceError(
-            f"Expected memory for a training step, got none left on {device}; use a smaller batch or patch."
-        ) from error
+        raise DeviceError(f"Expected memory for {work}, got none left; {advice}.") from error

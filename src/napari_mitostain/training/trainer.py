@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import ImageError, TrainingError
-from napari_mitostain.events import Event, StepDone
+from napari_mitostain.events import PASSING, Event
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
 from napari_mitostain.training.pairs import Pair, load_pairs, measured_pairs, split_pairs
@@ -34,7 +34,7 @@ def train(
     output : Path
         Folder of the run; its ``model.safetensors`` is what `load_model` takes.
     settings : TrainSettings
-        Ignored when resuming: the run has its own.
+        When resuming, the run keeps its own; where these differ, a `Notice` says so.
     init : Model, optional
         Generator to start from, whose width and depth replace those of the settings; by default an untrained one.
     resume : bool
@@ -43,15 +43,19 @@ def train(
     Yields
     ------
     Event
-        `RunStarted`, `StepDone` after each step, `EpochDone`, `Notice`, and at the end `RunDone`. Closing the iterator
-        stops the run at a checkpoint.
+        `RunStarted`, `Notice`, `StepDone` after each step, `Measured` after each pair that is scored, `EpochDone`, and
+        at the end `RunDone`. Closing the iterator stops the run at a checkpoint.
 
     Raises
     ------
     TrainingError, FileError, ImageError, DeviceError, ModelError
     """
     run = RunFolder(Path(output))
-    settings = run.settings() if resume else _for_generator(settings, init)
+    source = str(Path(pairs).resolve()) if isinstance(pairs, (str, Path)) else "given pairs"
+    settings, remarks = _for_generator(settings, init), list[str]()
+    if resume:
+        kept, former = run.origin()
+        remarks, settings = _differences(kept, settings, former, source), kept
     loaded = load_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
     _require_patches(loaded, settings)
     training, validation = split_pairs(measured_pairs(loaded, settings.weighting.scope), settings)
@@ -59,14 +63,24 @@ def train(
     if not resume:
         if init is not None:
             players.generator.load_state_dict(init.generator.state_dict())
-        run.create(settings, str(pairs) if isinstance(pairs, (str, Path)) else "given pairs")
+        run.create(settings, source)
         run.save(players, Progress())  # a run that stops early resumes from the same start
     progress = run.load(players)
-    with closing(Session(run, settings, players, progress, training, validation).events()) as events:
+    with closing(Session(run, settings, players, progress, training, validation, remarks).events()) as events:
         for event in events:
-            if not isinstance(event, StepDone):
+            if not isinstance(event, PASSING):
                 run.log(event)
             yield event
+
+
+def _differences(kept: TrainSettings, given: TrainSettings, former: str, source: str) -> list[str]:
+    """Say in what a run that goes on does not follow, or no longer fits, what it is given."""
+    before, now = kept.to_dict(), given.to_dict()
+    changed = [f"{name} {before[name]} and not {now[name]}" for name in before if before[name] != now[name]]
+    remarks = [f"The run keeps its own settings: {', '.join(changed)}."] if changed else []
+    if former != source:
+        remarks.append(f"The run was started on other pairs: {former}; it goes on with {source}.")
+    return remarks
 
 
 def _for_generator(settings: TrainSettings, init: Model | None) -> TrainSettings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,19 +19,30 @@ def test_atomic_write_replaces(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_bytes_are_on_the_disk_before_the_file_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "a.json", []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append((os.fstat(number).st_size, path.exists())))
+    atomic_write(path, b"latter")
+    assert synced == [(6, False)]
+
+
+@pytest.mark.parametrize("step", [(os, "fsync"), (Path, "replace")], ids=["fsync", "replace"])
 @pytest.mark.parametrize(
     ("error", "raised"), [(OSError(28, "No space left on device"), FileError), (KeyboardInterrupt(), KeyboardInterrupt)]
 )
 def test_failed_atomic_write_keeps_the_former_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: BaseException, raised: type[BaseException]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[Any, str],
+    error: BaseException,
+    raised: type[BaseException],
 ) -> None:
     (tmp_path / "a.json").write_bytes(b"former")
 
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, step, fail)
+    monkeypatch.setattr(*step, fail)
     with pytest.raises(raised):
         atomic_write(tmp_path / "a.json", b"latter")
     monkeypatch.undo()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -180,3 +182,28 @@ def test_bigtiff_is_written_and_read(tmp_path: Path, provenance: Provenance, mon
     with tifffile.TiffFile(path) as tif:
         assert tif.is_bigtiff
     np.testing.assert_array_equal(np.asarray(read_stack(path).data), stain)
+
+
+UNUSUAL = ["a\x01", "ümlaut µ 細胞"] + ([] if sys.platform == "darwin" else ["a\udcff"])  # macOS has no such names
+"""Stems of file names; the last is one byte, 0xff, that is no UTF-8."""
+
+
+@pytest.mark.parametrize("stem", UNUSUAL, ids=ascii)
+@pytest.mark.parametrize("suffix", [".ome.tif", ".zarr", ".png"])
+def test_any_file_name_gives_metadata_that_can_be_read(tmp_path: Path, stem: str, suffix: str) -> None:
+    path = tmp_path / f"{stem}{suffix}"
+    told = Provenance("software", stem, f"A stain of {stem}.", {"source": path.name})
+    with open_writer(path, Stack(np.zeros((8, 9)), "YX"), told) as writer:
+        writer.write((), np.full((8, 9), 0.5))
+    assert read_stack(path).plane_shape == (8, 9)
+    expected = re.sub("[\x01\udcff]", "\ufffd", stem)
+    if suffix == ".ome.tif":
+        with tifffile.TiffFile(path) as tif:
+            (image,) = (e for e in ElementTree.fromstring(tif.ome_metadata or "") if e.tag.endswith("}Image"))
+        assert image.get("Name") == f"{expected}{suffix}"
+    elif suffix == ".zarr":
+        attributes = zarr.open_group(path, mode="r").attrs
+        assert attributes["ome"]["multiscales"][0]["name"] == expected  # type: ignore[index, call-overload]
+    else:
+        with Image.open(path) as picture:
+            assert picture.text["Title"] == expected  # type: ignore[attr-defined]

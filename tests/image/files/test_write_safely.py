@@ -186,6 +186,13 @@ def test_link_stays_and_its_file_is_replaced(tmp_path: Path, provenance: Provena
     assert level(real) == 0.75
 
 
+def test_link_names_the_format_of_the_file_it_points_to(tmp_path: Path, provenance: Provenance) -> None:
+    (tmp_path / "link.tif").symlink_to(tmp_path / "blob")
+    save(tmp_path / "link.tif", LATTER, provenance)
+    assert level(tmp_path / "link.tif") == 0.75
+    assert (tmp_path / "blob").is_file()
+
+
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 def test_input_can_be_overwritten_while_it_is_read(tmp_path: Path, provenance: Provenance, name: str) -> None:
     path = save(tmp_path / name, np.full((2, 8, 9), 0.25, np.float32), provenance)

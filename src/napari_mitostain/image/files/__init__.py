@@ -3,7 +3,16 @@
 from napari_mitostain.image.files.atomic import atomic_write
 from napari_mitostain.image.files.formats import is_image_folder
 from napari_mitostain.image.files.read import list_images, read_stack
-from napari_mitostain.image.files.write import open_writer
+from napari_mitostain.image.files.write import open_writer, require_writable
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 
-__all__ = ["Provenance", "StackWriter", "atomic_write", "is_image_folder", "list_images", "open_writer", "read_stack"]
+__all__ = [
+    "Provenance",
+    "StackWriter",
+    "atomic_write",
+    "is_image_folder",
+    "list_images",
+    "open_writer",
+    "read_stack",
+    "require_writable",
+]

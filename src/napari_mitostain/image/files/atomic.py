@@ -48,7 +48,10 @@ def atomic_write(path: Path, content: bytes) -> None:
     partial = partial_name(path)
     with writing(path):
         try:
-            partial.write_bytes(content)
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut could leave the name on a file without its bytes
             publish(partial, path)
         except BaseException:
             discard(partial)

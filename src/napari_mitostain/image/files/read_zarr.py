@@ -15,10 +15,9 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.formats import ZARR_MARKERS, is_zarr
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.units import physical_scale
-from napari_mitostain.image.plane import AXES, Stack, guess_axes
+from napari_mitostain.image.plane import AXES, UNITS, Stack, guess_axes
 
 _LETTER_OF_TYPE = {"time": "T", "channel": "C"}
-_USUAL_UNIT = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 
 
 def read_zarr(path: Path) -> Stack:
@@ -91,7 +90,7 @@ def _steps(holder: Mapping[str, Any], ndim: int) -> list[float]:
 
 def _spacing(letter: str, axis: Mapping[str, Any], step: float) -> tuple[float | None, str | None]:
     unit = axis.get("unit")
-    return (step, unit) if unit else (None if step == 1 else step, _USUAL_UNIT.get(letter))
+    return (step, unit) if unit else (None if step == 1 else step, UNITS.get(letter))
 
 
 def _channels(attributes: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,8 +46,21 @@ def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite
     ImageError
         If the format cannot hold the stack.
     """
-    path = Path(path)
-    writer = _WRITERS[file_format(path)]
+    writer = _WRITERS[file_format(Path(path))]  # by the name given: what a link points to may have any
+    path = require_writable(Path(path), overwrite)
+    with writing(path):
+        return writer(path, like, provenance, overwrite)
+
+
+def require_writable(path: Path, overwrite: bool) -> Path:
+    """Return the place a file will have, and make its folder, before the work that the file is to hold.
+
+    Raises
+    ------
+    FileError
+        If the name is taken or of no known format, or the folder cannot be written.
+    """
+    file_format(path)
     with writing(path):
         path = path.resolve()  # a link stays a link: what it points to is replaced
         if path.exists() and not overwrite:
@@ -57,4 +70,4 @@ def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise FileError(f"Expected a folder that can be written, got {path.parent}; choose another one.")
-        return writer(path, like, provenance, overwrite)
+    return path

@@ -14,6 +14,7 @@ from tifffile import TiffWriter
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import tiff_order
+from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import PlaneIndex
 
@@ -100,7 +101,7 @@ class OmeTiffWriter(StackWriter):
             sizes |= {"TimeIncrement": scale["T"], "TimeIncrementUnit": "s"}
         return {
             "axes": self._axes,
-            "Name": self.path.name,
+            "Name": storable(self.path.name),
             "Creator": provenance.software,
             "Description": provenance.to_text(),
             "Channel": {"Name": [provenance.channel_name]},

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
+from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.plane import PlaneIndex
+from napari_mitostain.image.plane import UNITS, PlaneIndex
 
 _TYPES = {"T": "time", "C": "channel"}
-_UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 _CHUNK = 1024
 """Side of a chunk in pixels: 4 MB before compression."""
 
@@ -60,7 +60,7 @@ class ZarrWriter(StackWriter):
     def _attributes(self) -> dict[str, Any]:
         provenance = self._provenance
         multiscale = {
-            "name": self.path.stem,
+            "name": storable(self.path.stem),
             "axes": [self._axis(axis) for axis in self._axes],
             "datasets": [{"path": "0", "coordinateTransformations": [self._transformation()]}],
         }
@@ -83,7 +83,7 @@ class ZarrWriter(StackWriter):
 
     def _axis(self, axis: str) -> dict[str, str]:
         described = {"name": axis.lower(), "type": _TYPES.get(axis, "space")}
-        return described | ({"unit": _UNITS[axis]} if axis in self._like.scale else {})
+        return described | ({"unit": UNITS[axis]} if axis in self._like.scale else {})
 
     def _transformation(self) -> dict[str, Any]:
         return {"type": "scale", "scale": [float(self._like.scale.get(axis, 1)) for axis in self._axes]}

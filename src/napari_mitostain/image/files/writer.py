@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.image.files.atomic import discard, partial_name, publish
 from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.plane import PlaneIndex, Stack
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a written image comes from; recorded in the file.
+    """Where a written image comes from; recorded in the file, as far as a file can say it (see `storable`).
 
     Attributes
     ----------
@@ -40,9 +41,13 @@ class Provenance:
     description: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("software", "channel_name", "description"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
+
     def to_json(self) -> str:
         """Return the details as one JSON object."""
-        return json.dumps(dict(self.details), default=str)
+        return storable(json.dumps(dict(self.details), default=str, ensure_ascii=False))
 
     def to_text(self) -> str:
         """Return the sentence, and the details on a line below it."""
