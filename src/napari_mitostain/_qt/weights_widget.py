@@ -33,7 +33,7 @@ from napari_mitostain.errors import MitostainError
 from napari_mitostain.weighing import write_weighting
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
+    import napari.viewer
 
 
 class WeightsWidget(QWidget):
@@ -44,7 +44,7 @@ class WeightsWidget(QWidget):
     viewer : napari.viewer.Viewer
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._overlay = WeightsOverlay(viewer, self)
