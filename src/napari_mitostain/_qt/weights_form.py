@@ -117,12 +117,16 @@ class WeightsForm(QWidget):
         self._reset.clicked.connect(lambda: self.setValue(WeightSettings(scope=self.value().scope)))
 
     def _push_second(self, first: float) -> None:
+        if self._quiet:  # both are being set
+            return
         with self._silent():
             self._sigmas[1].setValue(max(self._sigmas[1].value(), first + _APART))
             self._sigmas[0].setValue(min(first, self._sigmas[1].value() - _APART))  # the other is at its end
         self._tell()
 
     def _push_first(self, second: float) -> None:
+        if self._quiet:
+            return
         with self._silent():
             self._sigmas[0].setValue(min(self._sigmas[0].value(), second - _APART))
             self._sigmas[1].setValue(max(second, self._sigmas[0].value() + _APART))
