@@ -17,6 +17,9 @@ FIRST, SECOND = "#40e0ff", "#ff5050"
 
 _CURVE_POINTS = 400
 
+_DECIMALS = 2
+"""Of a dragged multiple of σ: the form shows as many, and a pixel of the screen is more."""
+
 
 class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
     """Shows counts (logarithmic), µ, the two thresholds, the maximum, and the weights.
@@ -55,10 +58,12 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def show_plane(self, histogram: Histogram, measured: Statistics, edges: Bands, settings: WeightSettings) -> None:
         """Draw a plane's histogram, its thresholds, and the weight of each intensity."""
-        self._measured = measured
+        self._measured, self._sigmas = measured, settings.sigmas
         self._counts.setData(histogram.edges, np.log10(1 + histogram.counts))
         ramp = np.linspace(measured.minimum, measured.maximum, _CURVE_POINTS)
-        self._weights.setData(ramp, tn_weights(ramp, settings, measured))
+        weights = tn_weights(ramp, settings, measured)
+        self._weights.setData(ramp, weights)
+        self._over.setYRange(min(0.0, float(weights.min())), max(1.0, float(weights.max())))
         _, first, second, _ = edges.edges
         for line, place in zip(self._lines(), (measured.mean, measured.maximum, first, second), strict=True):
             if not line.moving:  # the user holds it
@@ -99,10 +104,11 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
             line.sigDragged.connect(self._tell)
         return line
 
-    def _tell(self, *_: Any) -> None:
+    def _tell(self, line: Any) -> None:
         if self._measured is not None and self._measured.std > 0:
-            first, second = ((place - self._measured.mean) / self._measured.std for place in self.thresholds())
-            self.dragged.emit(first, second)
+            place = round((float(line.value()) - self._measured.mean) / self._measured.std, _DECIMALS)
+            first, second = self._sigmas  # the other stays what it is, to the last digit
+            self.dragged.emit(*((place, second) if line is self._thresholds[0] else (first, place)))
 
 
 def _overlaid(plot: Any, curve: Any) -> Any:
