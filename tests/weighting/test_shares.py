@@ -58,6 +58,9 @@ def test_nothing_is_shared_out_as_nothing() -> None:
 )
 def test_shares_add_up_to_one(numbers: NDArray[Any], data: st.DataObject) -> None:
     amount = data.draw(hnp.arrays(np.float64, numbers.shape, elements=st.floats(0, 1e6)))
-    for shares, total in ((band_shares(numbers), numbers.any()), (band_shares(numbers, amount), amount[numbers > 0].sum() > 0)):
+    for shares, total in (
+        (band_shares(numbers), numbers.any()),
+        (band_shares(numbers, amount), amount[numbers > 0].sum() > 0),
+    ):
         assert min(shares) >= 0
         assert math.fsum(shares) == pytest.approx(1.0 if total else 0.0, abs=1e-12)  # a few roundings of float64
