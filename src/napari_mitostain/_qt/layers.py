@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
+from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image import PlaneIndex, Stack
 
@@ -127,7 +128,7 @@ def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex
 def middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
     """Return the row and the column of a layer in the middle of the canvas."""
     point = list(viewer.dims.point)
-    for axis, place in zip(viewer.dims.displayed, viewer.camera.center[-len(viewer.dims.displayed) :], strict=True):
+    for axis, place in zip(viewer.dims.displayed, camera_of(viewer).center[-len(viewer.dims.displayed) :], strict=True):
         point[axis] = place
     position = np.nan_to_num(layer.world_to_data(point))
     return int(position[axes.index("Y")]), int(position[axes.index("X")])

@@ -28,7 +28,7 @@ from napari_mitostain._qt.loss_layers import show_panels, surfaces
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import METADATA
-from napari_mitostain._qt.view_state import ViewState
+from napari_mitostain._qt.view_state import ViewState, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
 from napari_mitostain.weighting import BAND_NAMES, LossView
 
@@ -180,7 +180,7 @@ class LossSection(QWidget):
                 self._viewer.add_layer(layer)
             self._viewer.dims.ndisplay = 3
             self._viewer.reset_view()
-            self._viewer.camera.angles = _FROM_THE_SIDE
+            camera_of(self._viewer).angles = _FROM_THE_SIDE
         else:
             for layer in self._surfaces:
                 if layer in self._viewer.layers:

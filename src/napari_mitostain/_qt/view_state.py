@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _CAMERA = ("center", "zoom", "angles")
 
 
+def camera_of(viewer: Viewer) -> Any:
+    """Return the camera; napari 0.9 moved it."""
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
 @dataclass(frozen=True)
 class ViewState:
     """Which layers are seen, and from where."""
@@ -25,7 +30,7 @@ class ViewState:
     @classmethod
     def of(cls, viewer: Viewer) -> ViewState:
         """Take down the state of a viewer."""
-        camera = {name: getattr(viewer.camera, name) for name in _CAMERA}
+        camera = {name: getattr(camera_of(viewer), name) for name in _CAMERA}
         shown = tuple(layer for layer in viewer.layers if layer.visible)
         return cls(shown, viewer.layers.selection.active, viewer.dims.point, viewer.dims.ndisplay, camera)
 
@@ -38,4 +43,4 @@ class ViewState:
         viewer.dims.ndisplay = self.displays
         viewer.dims.set_point(range(min(viewer.dims.ndim, len(self.point))), self.point[: viewer.dims.ndim])
         for name, value in self.camera.items():
-            setattr(viewer.camera, name, value)
+            setattr(camera_of(viewer), name, value)

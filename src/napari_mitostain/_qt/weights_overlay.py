@@ -14,6 +14,7 @@ from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, middle_of_view, plane_in_view
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
+from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain._qt.weights_layers import KINDS, show_weights
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
@@ -106,7 +107,7 @@ class WeightsOverlay(QObject):
         """Stop, and take the layers away."""
         self._leave()
         self._viewer.dims.events.point.disconnect(self._on_view)
-        self._viewer.camera.events.center.disconnect(self._on_camera)
+        camera_of(self._viewer).events.center.disconnect(self._on_camera)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _connect(self) -> None:
@@ -115,7 +116,7 @@ class WeightsOverlay(QObject):
         self.runner.received.connect(self._on_measured)
         self.runner.ended.connect(self._on_measurement_ended)
         self._viewer.dims.events.point.connect(self._on_view)
-        self._viewer.camera.events.center.connect(self._on_camera)
+        camera_of(self._viewer).events.center.connect(self._on_camera)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _leave(self) -> None:
