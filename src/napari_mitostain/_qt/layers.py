@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
+from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image import UNITS, PlaneIndex, Stack
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 _NAMES = {
     "T": ("t", "time", "frame", "frames"),
@@ -117,6 +121,15 @@ def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex
     position = np.rint(np.nan_to_num(layer.world_to_data(point))).astype(int)
     inside = np.clip(position, 0, np.array(_data(layer).shape) - 1)
     return tuple(int(i) for i, axis in zip(inside, axes, strict=True) if axis not in "YX")
+
+
+def middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
+    """Return the row and the column of a layer in the middle of the canvas."""
+    point = list(viewer.dims.point)
+    for axis, place in zip(viewer.dims.displayed, camera_of(viewer).center[-len(viewer.dims.displayed) :], strict=True):
+        point[axis] = place
+    position = np.nan_to_num(layer.world_to_data(point))
+    return int(position[axes.index("Y")]), int(position[axes.index("X")])
 
 
 def from_view(planes: Sequence[PlaneIndex], view: PlaneIndex) -> list[PlaneIndex]:

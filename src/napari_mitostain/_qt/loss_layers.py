@@ -61,7 +61,7 @@ def surfaces(seen: LossView, pixel: tuple[float, float]) -> list[Surface]:
         layer = Surface(
             mesh,
             name=name,
-            colormap="magma",
+            colormap="plasma",
             contrast_limits=(0.0, top),
             shading="smooth",
             translate=(0.0, 0.0, _GAP * number * width * pixel[1]),

@@ -78,10 +78,18 @@ def look(request: Request) -> Look:
     return Look(request, prepared, view)
 
 
-def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossView:
+@dataclass(frozen=True)
+class LossLook:
+    """The loss of a plane that was looked at."""
+
+    seen: Look
+    loss: LossView
+
+
+def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
     """Compare a plane with a plane of its stain; the target is scaled as for training."""
     target = IntensityRange.fit(seen.prepared.image).apply(fill_non_finite(seen.prepared.image))
-    return view_loss(target, stain.read(index), seen.view)
+    return LossLook(seen, view_loss(target, stain.read(index), seen.view))
 
 
 def _prepare(request: Request) -> Prepared:

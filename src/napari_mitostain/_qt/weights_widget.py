@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_mitostain._qt.layer_choice import narrowed, renew_choices
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import METADATA
@@ -33,7 +33,7 @@ from napari_mitostain.errors import MitostainError
 from napari_mitostain.weighing import write_weighting
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
+    import napari.viewer
 
 
 class WeightsWidget(QWidget):
@@ -44,7 +44,7 @@ class WeightsWidget(QWidget):
     viewer : napari.viewer.Viewer
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._overlay = WeightsOverlay(viewer, self)
@@ -54,7 +54,6 @@ class WeightsWidget(QWidget):
         self.plot = WeightsPlot()
         self.shown = {"weights": QCheckBox("weights"), "contours": QCheckBox("thresholds")}
         self.words = QLabel()
-        self.save = QPushButton("Save…")
         self.loss = LossSection(viewer)
         self._lay_out()
         self._connect()
@@ -69,10 +68,8 @@ class WeightsWidget(QWidget):
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the viewer's layers; napari calls this when they change."""
-        chosen = self.layer.value
-        self.layer.reset_choices()
-        if chosen in self.layer.choices:
-            self.layer.value = chosen
+        if renew_choices(self.layer):
+            QTimer.singleShot(0, self._follow)  # when napari has taken out all that is on its way out
         self.loss.reset_choices()
 
     def event(self, event: QEvent | None) -> bool:
@@ -90,14 +87,12 @@ class WeightsWidget(QWidget):
         for box in self.shown.values():
             box.setChecked(True)
         self._rows = QFormLayout()
-        self._rows.addRow("image", self.layer.native)
+        self._rows.addRow("image", narrowed(self.layer.native))
         self._rows.addRow("patch size", self.patch)
         show = QHBoxLayout()
         for widget in (QLabel("show"), *self.shown.values()):
             show.addWidget(widget)
         show.addStretch()
-        show.addWidget(self.save)
-        self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
         self.words.setWordWrap(True)
         loss = QCollapsible("Loss of a stain", expandedIcon="▾", collapsedIcon="▸")
         loss.addWidget(self.loss)
@@ -110,6 +105,7 @@ class WeightsWidget(QWidget):
         inner.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -122,7 +118,7 @@ class WeightsWidget(QWidget):
         for box in self.shown.values():
             box.toggled.connect(self._apply)
         self.plot.dragged.connect(self.form.set_sigmas)
-        self.save.clicked.connect(self._save)
+        self.form.save.clicked.connect(self._save)
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
