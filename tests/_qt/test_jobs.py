@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
+from qtpy.QtCore import QObject
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import new_job
@@ -170,3 +171,25 @@ def test_a_job_stopped_in_line_never_begins(qtbot):
     job.work()  # as its thread does when its turn comes
     assert job.has_ended
     assert not began.is_set()
+
+
+def test_runner_of_a_widget_that_nobody_holds_stops_its_job(qapp, until):
+    began, closed = threading.Event(), threading.Event()
+
+    def endless():
+        try:
+            while True:
+                began.set()
+                yield step()
+        finally:
+            closed.set()
+
+    widget = QObject()
+    widget.itself = widget  # only the garbage collector can take it apart
+    widget.runner = JobRunner(widget)
+    widget.runner.start("Running on", endless)
+    assert began.wait(60)
+    del widget
+    gc.collect()
+    assert closed.wait(60)
+    until(lambda: not WorkerBase._worker_set)

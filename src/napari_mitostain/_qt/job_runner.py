@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -46,8 +45,9 @@ class JobRunner(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._look)
-        self._threads: list[Job] = []
-        self.destroyed.connect(partial(_stop_all, self._threads))
+        stopper = _Stopper()
+        self._threads = stopper.jobs
+        self.destroyed.connect(stopper)
 
     @property
     def is_running(self) -> bool:
@@ -126,8 +126,22 @@ def _report(error: Exception) -> None:
         show_error(f"{type(error).__name__}: {error}")
 
 
-def _stop_all(jobs: list[Job], *_: Any) -> None:
-    for job in jobs:
-        job.quit()
-    for job in jobs:
-        job.stop()
+class _Stopper:
+    """Stops the jobs of a runner that is destroyed.
+
+    Kept until then beside the runner: what only the runner holds is emptied by Python's garbage collector before Qt
+    destroys the runner, and Qt then calls into the void.
+    """
+
+    _kept: ClassVar[set[_Stopper]] = set()
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._kept.add(self)
+
+    def __call__(self, *_: Any) -> None:
+        self._kept.discard(self)
+        for job in self.jobs:
+            job.quit()
+        for job in self.jobs:
+            job.stop()
