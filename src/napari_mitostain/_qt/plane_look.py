@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import WeightSettings
@@ -88,7 +89,9 @@ class LossLook:
 
 def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
     """Compare a plane with a plane of its stain; the target is scaled as for training."""
-    target = IntensityRange.fit(seen.prepared.image).apply(fill_non_finite(seen.prepared.image))
+    image = seen.prepared.image
+    scaled = IntensityRange.fit(image).apply(fill_non_finite(image))
+    target = np.where(np.isfinite(image), scaled, np.float32(np.nan))  # what is not known carries no loss
     return LossLook(seen, view_loss(target, stain.read(index), seen.view))
 
 
