@@ -85,6 +85,30 @@ def test_loss_follows_the_settings(viewer, shown, target, stain, done):
     np.testing.assert_array_equal(panels(viewer)[4].data[0], expected(target.data[z], stain.data[z], chosen).weighted)
 
 
+def test_stain_of_8_bit_spans_its_type(viewer, shown, target, stain, done):
+    stain.data = np.rint(stain.data * 255).astype(np.uint8)
+    shown.loss.button.click()
+    done()
+    z = int(viewer.dims.point[0])
+    np.testing.assert_allclose(panels(viewer)[1].data[0], stain.data[z] / 255, atol=1e-6)  # float32
+
+
+def test_image_that_is_no_stain_is_refused_in_words(viewer, widget, stain, done, notifications):
+    stain.data = stain.data * 300
+    widget.loss.button.click()
+    done()
+    assert "Expected a stain in [0, 1] for stain" in notifications[-1].message
+    assert not panels(viewer)
+
+
+def test_deleted_stain_takes_its_comparison_along(viewer, shown, stain, done):
+    viewer.add_image(stain.data, name="another")
+    viewer.layers.remove(stain)
+    done()
+    assert not panels(viewer)
+    assert shown.loss.stain.value.name == "another"
+
+
 def test_before_and_after_weighting_are_in_one_scale(viewer, shown):
     before, after = panels(viewer)[2], panels(viewer)[4]
     assert before.contrast_limits == after.contrast_limits

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QFileDialog, QScrollArea
 from napari_mitostain._qt import weights_overlay
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.losses import batch_weights
-from napari_mitostain.weighing import read_weighting
+from napari_mitostain.weighing import read_weighting, write_weighting
 from napari_mitostain.weighting import statistics, tn_weights
 
 ODD = WeightSettings(a=(0.1, 0.25, 0.3), b=(0.0, 0.5, 0.6), sigmas=(0.5, 2.0))
@@ -216,6 +216,18 @@ def test_coefficients_are_saved_for_the_command_line(viewer, widget, tmp_path, m
     widget.form.save.click()
     assert read_weighting(target) == chosen
     assert str(target) in notifications[-1].message
+
+
+def test_saved_coefficients_are_loaded(viewer, widget, tmp_path, monkeypatch, notifications):
+    target = tmp_path / "weighting.json"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(target), "JSON (*.json)"))
+    write_weighting(target, ODD)
+    widget.form.load.click()
+    assert widget.form.value() == ODD
+    target.write_text("[]")
+    widget.form.load.click()
+    assert widget.form.value() == ODD
+    assert "save them again" in notifications[-1].message
 
 
 @pytest.mark.parametrize("name", ["", "missing/weighting.json"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.model.losses import l1_loss, tn_loss
-from napari_mitostain.weighting import BAND_NAMES, LossView, view_loss, view_plane
+from napari_mitostain.weighting import view_loss, view_plane
 
 STEEP = WeightSettings(a=(0.0, 0.1, 0.2), b=(0.5, 0.6, 0.7))
 
@@ -79,11 +79,3 @@ def test_pixels_of_the_target_that_are_not_finite_carry_no_loss(
 def test_other_size_is_refused(target: NDArray[np.float32]) -> None:
     with pytest.raises(ImageError, match=r"^Expected a stain of the target's size, got \(30, 39\)"):
         view_loss(target, target[:, :-1], view_plane(target))
-
-
-def test_sentences_name_bands_and_shares() -> None:
-    nothing = np.zeros((1, 1), np.float32)
-    seen = LossView(*[nothing] * 5, (0.9, 0.07, 0.03), (0.6, 0.3, 0.1), (0.2, 0.45, 0.35))
-    sentences = seen.sentences()
-    assert [sentence.split(" (")[0].lower() for sentence in sentences] == list(BAND_NAMES)
-    assert sentences[0] == "Background (90% of the pixels): 60% of the plain L1 loss, 20% of the TN loss."

@@ -22,12 +22,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mitostain._qt.latest import Latest
-from napari_mitostain._qt.layer_choice import narrowed, renew_choices
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_in_view
 from napari_mitostain._qt.loss_layers import show_panels, surfaces
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import narrowed, renew_choices
 from napari_mitostain._qt.view_state import ViewState, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
 from napari_mitostain.weighting import BAND_NAMES, LossView
@@ -75,8 +75,9 @@ class LossSection(QWidget):
 
     def reset_choices(self) -> None:
         """Follow the viewer's layers."""
-        if renew_choices(self.stain):
-            self._on_stain()
+        if renew_choices(self.stain):  # another image is not what the user asked to compare
+            self.landscape.setChecked(False)
+            self.panels.remove()
         self.button.setEnabled(self.stain.value is not None and self._seen is not None)
 
     def look(self, seen: Look, target: Image) -> None:
@@ -194,7 +195,8 @@ class LossSection(QWidget):
         assert self._target is not None
         axes = shown.seen.request.stack.axes
         height, width = (abs(float(self._target.scale[axes.index(axis)])) for axis in "YX")
-        return [*surfaces(shown.loss, (height, width))]
+        units = [self._target.units[axes.index(axis)] for axis in "YYX"]
+        return [*surfaces(shown.loss, (height, width), units)]
 
 
 def _table() -> QTableWidget:

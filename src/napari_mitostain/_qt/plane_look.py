@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite
+from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, relative_stain
 from napari_mitostain.weighting import (
     Histogram,
     LossView,
@@ -92,7 +92,7 @@ def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
     image = seen.prepared.image
     scaled = IntensityRange.fit(image).apply(fill_non_finite(image))
     target = np.where(np.isfinite(image), scaled, np.float32(np.nan))  # what is not known carries no loss
-    return LossLook(seen, view_loss(target, stain.read(index), seen.view))
+    return LossLook(seen, view_loss(target, relative_stain(stain.read(index), stain.name), seen.view))
 
 
 def _prepare(request: Request) -> Prepared:

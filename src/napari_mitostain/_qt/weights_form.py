@@ -46,8 +46,9 @@ class WeightsForm(QWidget):
         self._sigmas = [_slider(*_SIGMAS) for _ in range(2)]
         self._concerns = QLabel()
         self._concerns.setWordWrap(True)
-        self._reset = QPushButton("Reset to the paper's")
-        self.save = QPushButton("Save…")
+        self._reset = QPushButton("Reset")
+        self._reset.setToolTip("Back to the coefficients of the paper.")
+        self.load, self.save = QPushButton("Load…"), QPushButton("Save…")
         self._lay_out()
         self.setValue(WeightSettings())
         self._connect()
@@ -100,7 +101,8 @@ class WeightsForm(QWidget):
             grid.addWidget(slider, row, 1)
         self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
         buttons = QHBoxLayout()
-        for button in (self._reset, self.save):
+        self.load.setToolTip("Load coefficients that were saved.")
+        for button in (self._reset, self.load, self.save):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -22,15 +22,15 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_mitostain._qt.layer_choice import narrowed, renew_choices
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import narrowed, renew_choices
 from napari_mitostain._qt.weights_form import WeightsForm
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain._qt.weights_plot import WeightsPlot
 from napari_mitostain.errors import MitostainError
-from napari_mitostain.weighing import write_weighting
+from napari_mitostain.weighing import read_weighting, write_weighting
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -118,6 +118,7 @@ class WeightsWidget(QWidget):
         for box in self.shown.values():
             box.toggled.connect(self._apply)
         self.plot.dragged.connect(self.form.set_sigmas)
+        self.form.load.clicked.connect(self._load)
         self.form.save.clicked.connect(self._save)
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
@@ -165,6 +166,14 @@ class WeightsWidget(QWidget):
             try:
                 write_weighting(Path(name), self.form.value())
                 show_info(f"Saved the coefficients to {name}.")
+            except MitostainError as error:
+                show_error(str(error))
+
+    def _load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Load coefficients", "", "JSON (*.json)")
+        if name:
+            try:
+                self.form.setValue(read_weighting(Path(name)))
             except MitostainError as error:
                 show_error(str(error))
 

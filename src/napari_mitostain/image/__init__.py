@@ -2,7 +2,7 @@
 
 from napari_mitostain.image.destination import require_apart
 from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array
-from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
+from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
 
 __all__ = [
     "UNITS",
@@ -12,6 +12,7 @@ __all__ = [
     "fill_non_finite",
     "guess_axes",
     "load_array",
+    "relative_stain",
     "require_apart",
     "scale_brightfield",
 ]
