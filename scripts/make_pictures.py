@@ -62,8 +62,8 @@ def row_picture(viewer: Any, panels: list[Any], file: Path) -> None:
         layer.visible = False
     for number, layer in enumerate(panels):
         layer.translate = (*layer.translate[:-1], layer.translate[-1] + number * width)
-    viewer.reset_view()
-    picture(viewer, file, canvas_only=True)
+    wait(0.5)
+    save(viewer.export_figure(flash=False)[..., :3], file)
     for number, layer in enumerate(panels):
         layer.translate = (*layer.translate[:-1], layer.translate[-1] - number * width)
     for layer, visible in kept:
@@ -77,7 +77,14 @@ def picture(viewer: Any, file: Path, canvas_only: bool) -> None:
     if canvas_only:
         rows, columns = (np.flatnonzero(pixels.any(axis=(axis, 2))) for axis in (1, 0))
         pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    Image.fromarray(pixels).save(file, optimize=True)
+    save(pixels, file)
+
+
+def save(pixels: Any, file: Path) -> None:
+    """Write a picture no wider than the window."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((_WINDOW[0], _WINDOW[0]))
+    image.save(file, optimize=True)
     print(file)
 
 
