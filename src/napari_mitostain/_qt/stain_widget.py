@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.card_view import CardView, card_of, pixel_note
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome
@@ -75,6 +76,7 @@ class StainWidget(QWidget):
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self._progress)
         self.runner.ended.connect(self._finish)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _look(self, request: StainRequest) -> None:
@@ -123,6 +125,9 @@ class StainWidget(QWidget):
         self.bar.hide()
         self.words.setText(_ENDED[outcome.kind].format(outcome.error))
         self._look(self.form.value())
+
+    def _on_removing(self, _: Any) -> None:
+        use_context_of_canvas(self)
 
     def _on_removed(self, event: Any) -> None:
         """Stop when the user deletes the layer that is being filled; its source may go, its pixels are at hand."""
