@@ -46,13 +46,14 @@ def layer_axes(layer: Image, channel_axis: int | None) -> str:
     if channel_axis is not None:
         letters[channel_axis] = "C"
     free = [letter for letter in "TZ" if letter not in letters]
+    if (surplus := letters.count("") - len(free)) > 0:
+        would_do = channel_axis is None and surplus == 1
+        raise ImageError(
+            f"Expected at most time, depth and one channel axis in {layer.name}, got {layer.ndim} dimensions; "
+            f"{'choose the channel axis' if would_do else 'take the part to stain out of the layer first'}."
+        )
     for position in reversed(range(layer.ndim)):
         if not letters[position]:
-            if not free:
-                raise ImageError(
-                    f"Expected at most time, depth and one channel axis in {layer.name}, got {layer.ndim} dimensions; "
-                    "choose the channel axis, or take the part to stain out of the layer first."
-                )
             letters[position] = free.pop()
     return "".join(letters)
 

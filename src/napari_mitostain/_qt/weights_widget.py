@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import METADATA
@@ -77,6 +78,7 @@ class WeightsWidget(QWidget):
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.loss.close_layers()
             self._overlay.close()
+            self._viewer.layers.events.removing.disconnect(self._on_removing)
         return bool(super().event(event))
 
     def _lay_out(self) -> None:
@@ -123,7 +125,11 @@ class WeightsWidget(QWidget):
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
+
+    def _on_removing(self, _: Any) -> None:
+        use_context_of_canvas(self)
 
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
