@@ -14,6 +14,7 @@ import pytest
 import torch
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
+from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool
 
 from napari_mitostain.config import ScalingSettings
@@ -57,6 +58,7 @@ def viewer(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
     yield make_napari_viewer()
     qtbot.waitUntil(lambda: not WorkerBase._worker_set, timeout=_WAIT_MS)
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=_WAIT_MS)  # it ends later
+    qtbot.waitUntil(lambda: not progress._all_instances, timeout=_WAIT_MS)  # no bar is left in the activity dock
 
 
 @pytest.fixture

@@ -216,3 +216,4 @@ def test_runner_of_a_widget_that_nobody_holds_stops_its_job(qapp, until):
     gc.collect()
     assert closed.wait(60)
     until(lambda: not WorkerBase._worker_set)
+    assert not progress._all_instances

@@ -46,9 +46,8 @@ class JobRunner(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._look)
-        stopper = _Stopper()
-        self._latest = stopper.jobs
-        self.destroyed.connect(stopper)
+        self._stopper = _Stopper()
+        self.destroyed.connect(self._stopper)
 
     @property
     def is_running(self) -> bool:
@@ -67,9 +66,9 @@ class JobRunner(QObject):
         """
         self.cancel()
         job = new_job(title, task)
-        self._latest[:] = [job]
         self._job, self._clock, self._notices = job, Clock(), 0
         self._bar = ActivityBar(title)
+        self._stopper.watch(job, self._bar)
         self._timer.start()
         job.start()
 
@@ -128,7 +127,7 @@ def _report(error: Exception) -> None:
 
 
 class _Stopper:
-    """Stops the job of a runner that is destroyed.
+    """Stops the job of a runner that is destroyed, and removes its bar.
 
     Kept until then beside the runner: what only the runner holds is emptied by Python's garbage collector before Qt
     destroys the runner, and Qt then calls into the void.
@@ -137,10 +136,16 @@ class _Stopper:
     _kept: ClassVar[set[_Stopper]] = set()
 
     def __init__(self) -> None:
-        self.jobs: list[Job] = []  # at most one; those before it were cancelled
+        self._watched: tuple[Job, ActivityBar] | None = None
         self._kept.add(self)
+
+    def watch(self, job: Job, bar: ActivityBar) -> None:
+        """Take care of the runner's latest job; those before it were cancelled."""
+        self._watched = job, bar
 
     def __call__(self, *_: Any) -> None:
         self._kept.discard(self)
-        for job in self.jobs:
+        if self._watched is not None:
+            job, bar = self._watched
             job.quit()
+            bar.close()
