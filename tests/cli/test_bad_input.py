@@ -169,7 +169,9 @@ def test_stack_into_a_picture(refused: Refusal, image: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("channel", [-1, 1])
 def test_channel_out_of_range(refused: Refusal, image: Path, tmp_path: Path, channel: int) -> None:
-    assert "channel" in refused("stain", image, tmp_path / "o.tif", "--model", "tiny", "--channel", channel)
+    assert "channel 0 of cells.tif, its only one, got" in refused(
+        "stain", image, tmp_path / "o.tif", "--model", "tiny", "--channel", channel
+    )
     assert "channel" in refused("weights", image, tmp_path / "o.tif", "--channel", channel)
 
 
@@ -189,15 +191,44 @@ def test_benchmark_of_nothing(refused: Refusal, size: int, repeats: int) -> None
     refused("benchmark", "--size", size, "--repeats", repeats)
 
 
-@pytest.mark.parametrize("option", [["--tile", "abc"], ["--tile", "1.5"], ["--device", "abacus"], ["--chanel", "1"]])
+def unparsed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on standard error that the parser refuses arguments with."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("mitostain: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    "option", [["--tile", "abc"], ["--tile", "1.5"], ["--channel", "x"], ["--device", "abacus"], ["--chanel", "1\n2"]]
+)
 def test_words_that_the_parser_does_not_know(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["stain", str(image), str(tmp_path / "o.tif"), *option])
-    assert caught.value.code == 2
-    assert option[0] in capsys.readouterr().err
+    line = unparsed(capsys, "stain", image, tmp_path / "o.tif", *option)
+    assert option[0] in line
+    assert line.endswith("; see mitostain stain --help." if option[0] != "--chanel" else "; see mitostain --help.")
     assert not (tmp_path / "o.tif").exists()
+
+
+def test_words_where_numbers_are_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("train", tmp_path, "--output", tmp_path / "run")
+    assert "argument --seed: expected a whole number, got 'x'; see" in unparsed(capsys, *command, "--seed", "x")
+    assert "argument --minutes: expected a number, got 'x'; see" in unparsed(capsys, *command, "--minutes", "x")
+    assert "--epochs" in unparsed(capsys, *command, "--minutes", 1, "--epochs", 1)
+
+
+@pytest.mark.parametrize("command", [["stain", "", "o.tif"], ["stain", "i.tif", ""], ["train", "", "--output", "run"]])
+def test_empty_path_is_not_the_current_folder(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert "expected a path, got an empty text" in unparsed(capsys, *command)
+
+
+def test_empty_model_is_not_the_default_one(refused: Refusal, image: Path, tmp_path: Path) -> None:
+    assert "got ''" in refused("stain", image, tmp_path / "o.tif", "--model", "")
 
 
 def test_unknown_model_names_those_that_are_there(refused: Refusal, image: Path, tmp_path: Path) -> None:
@@ -263,11 +294,15 @@ def test_training_on_bad_input(refused: Refusal, pairs_folder: Callable[..., Pat
     assert "at least 256×256" in refused("train", folder, "--output", run)
     small = ("--output", run, "--patch", 32)
     assert "brightfield" in refused("train", tmp_path, *small)
-    assert "epochs" in refused("train", folder, *small, "--epochs", 0)
-    assert "minutes" in refused("train", folder, *small, "--minutes", "nan")
-    assert "seed" in refused("train", folder, *small, "--seed", -1)
-    assert "batch_size" in refused("train", folder, *small, "--batch-size", 0)
-    assert "learning_rate" in refused("train", folder, *small, "--learning-rate", 0)
+    assert "--epochs to be" in refused("train", folder, *small, "--epochs", 0)
+    for minutes in ("nan", -1, 0):
+        assert "--minutes to be a number above zero" in refused("train", folder, *small, "--minutes", minutes)
+    assert "--seed to be" in refused("train", folder, *small, "--seed", -1)
+    assert "--batch-size to be" in refused("train", folder, *small, "--batch-size", 0)
+    assert "--learning-rate to be" in refused("train", folder, *small, "--learning-rate", 0)
+    assert "--weight-l1 to be" in refused("train", folder, *small, "--weight-l1", -1)
+    assert "--pixel-size to be" in refused("train", folder, *small, "--pixel-size", 0)
+    assert "--minimum-area to be a number from 0 to 1" in refused("train", folder, *small, "--minimum-area", 1.5)
     assert "patch" in refused("train", folder, "--output", run, "--patch", 24)
     assert "'c'" in refused("train", folder, *small, "--holdout", "c")
     assert "config.json" in refused("train", folder, *small, "--resume")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
-from napari_mitostain.cli.options import add_json
+from napari_mitostain.cli.options import add_json, path
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("evaluate", help="score stains against fluorescence of the same places")
-    parser.add_argument("predicted", type=Path, help="a stain, or a folder of them")
-    parser.add_argument("target", type=Path, help="fluorescence, or a folder of the same names")
-    parser.add_argument("--brightfield", type=Path, metavar="B", help="adds the variance baseline")
+    parser.add_argument("predicted", type=path, help="a stain, or a folder of them")
+    parser.add_argument("target", type=path, help="fluorescence, or a folder of the same names")
+    parser.add_argument("--brightfield", type=path, metavar="B", help="adds the variance baseline")
     add_json(parser)
     parser.set_defaults(run=run)
 

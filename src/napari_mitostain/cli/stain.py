@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from pathlib import Path
 
-from napari_mitostain.cli.options import add_json, add_stain_options, stain_settings, whole_number
+from napari_mitostain.cli.options import add_json, add_stain_options, path, stain_settings, whole_number
 from napari_mitostain.cli.progress import drain
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("stain", help="predict the mitochondria of brightfield images")
-    parser.add_argument("input", type=Path, help="TIFF, OME-Zarr or PNG, or a folder of them")
+    parser.add_argument("input", type=path, help="TIFF, OME-Zarr or PNG, or a folder of them")
     parser.add_argument(
-        "output", type=Path, help=".ome.tif, .tif, .zarr or .png; for a folder, a folder of the same names"
+        "output", type=path, help=".ome.tif, .tif, .zarr or .png; for a folder, a folder of the same names"
     )
     parser.add_argument("--model", default=None, metavar="M", help="name of an installed model, or a .safetensors file")
     parser.add_argument("--channel", type=whole_number, default=0, metavar="N", help="channel of brightfield, from 0")
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_mitostain.staining import stain_file, stain_folder
 
     settings = stain_settings(arguments)
-    model = load_model(arguments.model or DEFAULT_MODEL)
+    model = load_model(DEFAULT_MODEL if arguments.model is None else arguments.model)
     job = stain_folder if is_image_folder(arguments.input) else stain_file
     started = time.monotonic()
     outputs, notices = [], []

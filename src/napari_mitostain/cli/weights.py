@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
-from napari_mitostain.cli.options import add_json, add_weighting, whole_number
+from napari_mitostain.cli.options import add_json, add_weighting, path, whole_number
 from napari_mitostain.cli.progress import drain
 
 _TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shares", "weight_shares")
@@ -18,8 +17,8 @@ _TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shar
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("weights", help="write the TN weight map of a fluorescence image")
-    parser.add_argument("target", type=Path, help="fluorescence: TIFF, OME-Zarr or PNG")
-    parser.add_argument("output", type=Path, help=".ome.tif, .tif, .zarr or .png")
+    parser.add_argument("target", type=path, help="fluorescence: TIFF, OME-Zarr or PNG")
+    parser.add_argument("output", type=path, help=".ome.tif, .tif, .zarr or .png")
     parser.add_argument(
         "--scope", choices=("plane", "stack"), default="plane", help="pixels the statistics are taken over"
     )

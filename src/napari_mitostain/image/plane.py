@@ -85,9 +85,9 @@ class Stack:
             If there is no such channel.
         """
         if not 0 <= channel < self.channel_count:
-            raise ImageError(
-                f"Expected a channel from 0 to {self.channel_count - 1} in {self.name}, got {channel}; choose another."
-            )
+            last = self.channel_count - 1
+            known = f"a channel from 0 to {last} in {self.name}" if last else f"channel 0 of {self.name}, its only one"
+            raise ImageError(f"Expected {known}, got {channel}; choose another.")
         lengths = [(axis, length) for axis, length in zip(self.axes, self.shape, strict=True) if axis not in "YX"]
         choices: list[Sequence[int]] = [[channel] if axis == "C" else range(length) for axis, length in lengths]
         return list(product(*choices))
