@@ -22,7 +22,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--scope", choices=("plane", "stack"), default="plane", help="pixels the statistics are taken over"
     )
-    parser.add_argument("--channel", type=whole_number, default=0, metavar="N")
+    parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of fluorescence, from 0")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     add_weighting(parser)
     add_json(parser)

@@ -1,5 +1,6 @@
 """Planes and stacks, their scaling, and the files they come from and go to."""
 
+from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
 from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
@@ -12,6 +13,7 @@ __all__ = [
     "fill_non_finite",
     "guess_axes",
     "load_array",
+    "notice_of_first_channel",
     "require_apart",
     "scale_brightfield",
 ]
