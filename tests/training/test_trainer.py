@@ -294,6 +294,13 @@ def test_damaged_settings_of_a_run(pairs: list[Pair], tmp_path: Path, content: s
         list(train(pairs, tmp_path, TINY, resume=True))
 
 
+def test_fault_of_a_run_s_settings_is_a_part_of_one_sentence(pairs: list[Pair], tmp_path: Path) -> None:
+    config = {"pairs": "p", "settings": TINY.to_dict() | {"seed": -1}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TrainingError, match=r"^Expected the settings .*\(expected seed to be .*, got -1\); [^;]*\.$"):
+        list(train(pairs, tmp_path, TINY, resume=True))
+
+
 def test_damaged_checkpoint_of_a_run(pairs: list[Pair], tmp_path: Path) -> None:
     train_events = train(pairs, tmp_path / "run", TINY)
     next(train_events)

@@ -18,7 +18,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "output", type=path, help=".ome.tif, .tif, .zarr or .png; for a folder, a folder of the same names"
     )
-    parser.add_argument("--model", default=None, metavar="M", help="name of an installed model, or a .safetensors file")
+    parser.add_argument(
+        "--model",
+        default=None,
+        metavar="M",
+        help="an installed model's name, a .safetensors file, or the folder of a run",
+    )
     parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of brightfield, from 0")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     add_stain_options(parser)

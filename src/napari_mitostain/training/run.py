@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import FileError, TrainingError
+from napari_mitostain.errors import FileError, TrainingError, clause
 from napari_mitostain.events import Event
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
+from napari_mitostain.model.library import MODEL_OF_RUN
 from napari_mitostain.training.step import Players
 
 
@@ -46,7 +47,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.model = path / "model.safetensors"
+        self.model = path / MODEL_OF_RUN
         self._config = path / "config.json"
         self._checkpoint = path / "checkpoint.safetensors"
 
@@ -87,7 +88,8 @@ class RunFolder:
             return TrainSettings.from_dict(values["settings"]), str(values["pairs"])
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise TrainingError(
-                f"Expected the settings of a run in {self._config}, got {error}; start a new run."
+                f"Expected the settings of a run in {self._config}, got some with a fault ({clause(error)}); "
+                "start a new run."
             ) from error
 
     def log(self, event: Event) -> None:
