@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,8 +154,8 @@ def test_output_that_is_the_input(refused: Refusal, image: Path, tmp_path: Path)
 
 def test_output_below_a_file(refused: Refusal, image: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused("stain", image, tmp_path / "file" / "out.tif", "--model", "tiny")
-    refused("weights", image, tmp_path / "file" / "out.tif")
+    assert "inside a file" in refused("stain", image, tmp_path / "file" / "out.tif", "--model", "tiny")
+    assert "inside a file" in refused("weights", image, tmp_path / "file" / "deep" / "out.tif")
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out", "out.tif.gz"])
@@ -313,4 +314,27 @@ def test_training_on_bad_input(refused: Refusal, pairs_folder: Callable[..., Pat
 
 def test_evaluation_of_different_sizes(refused: Refusal, image: Path, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "other.tif", GRAY)
-    assert "one size" in refused("evaluate", image, tmp_path / "other.tif")
+    assert "got 2×53×71 and 40×50; " in refused("evaluate", image, tmp_path / "other.tif")
+
+
+def test_training_on_pairs_of_different_sizes(refused: Refusal, pairs_folder: Callable[..., Path]) -> None:
+    folder = pairs_folder("a_1.tif", "b_1.tif")
+    assert "got 32×32 for" in refused("train", folder, "--output", folder.parent / "run", "--patch", 64)
+    tifffile.imwrite(folder / "mitochondria" / "b_1.tif", GRAY)
+    sentence = refused("train", folder, "--output", folder.parent / "run", "--patch", 32)
+    assert "got 32×32 for" in sentence
+    assert "40×50 for" in sentence
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 20, 30), (3, 20, 30)])
+def test_planes_that_were_saved_as_colours(refused: Refusal, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # tifffile is about to stop taking them for colours
+        tifffile.imwrite(tmp_path / "in.tif", np.zeros(shape, np.uint8))
+    sentence = refused("stain", tmp_path / "in.tif", tmp_path / "out.tif", "--model", "tiny")
+    assert "if they are 3 planes, save them with named axes or photometric='minisblack'" in sentence
+
+
+def test_colours_are_not_taken_for_planes(refused: Refusal, tmp_path: Path) -> None:
+    colour(tmp_path / "in.tif")
+    assert "convert it to grayscale." in refused("stain", tmp_path / "in.tif", tmp_path / "out.tif", "--model", "tiny")

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from napari_mitostain.cli.options import add_json, path
+
+_MEANINGS = {
+    "constant": "the target's median",
+    "variance": "blurred local variance of the brightfield",
+    "ceiling": "the target itself, denoised",
+}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,6 +30,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_mitostain.evaluation.report import evaluate
 
     report = evaluate(arguments.predicted, arguments.target, arguments.brightfield)
+    for notice in report.notices:
+        print(f"mitostain: {notice}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(report.to_dict()))
         return
@@ -30,5 +39,4 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{len(report.planes)} plane(s)    {'SSIM':>8} {'PSNR':>8} {'Pearson':>8} {'detail':>8}")
     for name, scores in rows.items():
         print(f"{name:<14} {scores.ssim:8.3f} {scores.psnr:8.2f} {scores.pearson:8.3f} {scores.detail_pearson:8.3f}")
-    print("constant: the target's median; variance: blurred local variance of the brightfield;")
-    print("ceiling: the target itself, denoised.")
+    print("; ".join(f"{name}: {_MEANINGS[name]}" for name in report.baselines) + ".")

@@ -2,7 +2,7 @@
 
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
-from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array
+from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "notice_of_first_channel",
     "require_apart",
     "scale_brightfield",
+    "sides",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import ScalingSettings, Scope, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
-from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield
+from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield, sides
 from napari_mitostain.image.files import list_images, read_stack
 from napari_mitostain.weighting import Statistics, merged, statistics
 
@@ -169,8 +169,8 @@ def _load_file(brightfield: Path, fluorescence: Path, acquisition: str, scaling:
     inputs, targets = read_stack(brightfield), read_stack(fluorescence)
     if inputs.plane_shape != targets.plane_shape or len(inputs.planes()) != len(targets.planes()):
         raise ImageError(
-            f"Expected pairs of one size, got {inputs.shape} for {brightfield} and {targets.shape} for {fluorescence}; "
-            "crop them to the same field."
+            f"Expected pairs of one size, got {sides(inputs.shape)} for {brightfield} and {sides(targets.shape)} for "
+            f"{fluorescence}; crop them to the same field."
         )
     planes = list(zip(inputs.planes(), targets.planes(), strict=True))
     images = targets.read_planes()

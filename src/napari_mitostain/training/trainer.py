@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import ImageError, TrainingError
 from napari_mitostain.events import PASSING, Event
+from napari_mitostain.image import sides
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
 from napari_mitostain.training.pairs import Pair, load_pairs, measured_pairs, split_pairs
@@ -96,6 +97,6 @@ def _require_patches(pairs: Sequence[Pair], settings: TrainSettings) -> None:
     for pair in pairs:
         if min(pair.target.shape) < settings.patch:
             raise ImageError(
-                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {pair.target.shape} "
+                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(pair.target.shape)} "
                 f"for {pair.name}; use a smaller patch or larger images."
             )
