@@ -170,7 +170,7 @@ def test_stack_into_a_picture(refused: Refusal, image: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("channel", [-1, 1])
 def test_channel_out_of_range(refused: Refusal, image: Path, tmp_path: Path, channel: int) -> None:
-    assert "channel 0 of cells.tif, its only one, got" in refused(
+    assert "channel 0 of cells.tif, which has one channel, got" in refused(
         "stain", image, tmp_path / "o.tif", "--model", "tiny", "--channel", channel
     )
     assert "channel" in refused("weights", image, tmp_path / "o.tif", "--channel", channel)

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("mitostain: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"mitostain: {str(stop) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     return DONE
 

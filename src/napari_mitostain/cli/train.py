@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import get_args
+
+from tqdm import tqdm
 
 from napari_mitostain.cli.options import add_compute_options, add_weighting, number, path, whole_number
 from napari_mitostain.cli.progress import drain
@@ -60,17 +63,32 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the model is."""
-    from napari_mitostain.events import PASSING, RunDone
+    from napari_mitostain.events import PASSING, RunDone, RunStarted
     from napari_mitostain.model.loading import load_model
+    from napari_mitostain.training.run import RunFolder
     from napari_mitostain.training.trainer import train
 
     init = None if arguments.init == "none" else load_model(arguments.init)
     events = train(arguments.pairs, arguments.output, _settings(arguments), init, arguments.resume)
-    for event in drain(events, arguments.output.name):
-        if arguments.json and not isinstance(event, PASSING):
-            print(json.dumps(event.to_dict()), flush=True)
-        if isinstance(event, RunDone) and not arguments.json:
-            print(f"Trained {event.model}" + "".join(f"  {name} {value:.3f}" for name, value in event.scores.items()))
+    try:
+        for event in drain(events, arguments.output.name):
+            if arguments.json and not isinstance(event, PASSING):
+                print(json.dumps(event.to_dict()), flush=True)
+            if isinstance(event, RunStarted) and not arguments.json:
+                _say_held_out(event.acquisitions)
+            if isinstance(event, RunDone) and not arguments.json:
+                scores = "".join(f"  {name} {value:.3f}" for name, value in event.scores.items())
+                print(f"Trained {event.model}{scores}")
+    except KeyboardInterrupt:
+        if not RunFolder(arguments.output).checkpoint.exists():
+            raise
+        raise KeyboardInterrupt("interrupted; the same command with --resume goes on from the checkpoint") from None
+
+
+def _say_held_out(acquisitions: Mapping[str, list[str]]) -> None:
+    """Name the acquisitions that only validate; a split by patch has none."""
+    if held := sorted({*acquisitions["validation"]} - {*acquisitions["training"]}):
+        tqdm.write(f"mitostain: held out for validation: {', '.join(held)}", file=sys.stderr)
 
 
 def _settings(arguments: argparse.Namespace) -> TrainSettings:

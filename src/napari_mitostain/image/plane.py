@@ -86,8 +86,12 @@ class Stack:
         """
         if not 0 <= channel < self.channel_count:
             last = self.channel_count - 1
-            known = f"a channel from 0 to {last} in {self.name}" if last else f"channel 0 of {self.name}, its only one"
-            raise ImageError(f"Expected {known}, got {channel}; choose another.")
+            known = (
+                f"a channel from 0 to {last} in {self.name}"
+                if last
+                else f"channel 0 of {self.name}, which has one channel"
+            )
+            raise ImageError(f"Expected {known}, got {channel}; choose {'another' if last else 'it'}.")
         lengths = [(axis, length) for axis, length in zip(self.axes, self.shape, strict=True) if axis not in "YX"]
         choices: list[Sequence[int]] = [[channel] if axis == "C" else range(length) for axis, length in lengths]
         return list(product(*choices))
