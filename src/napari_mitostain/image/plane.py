@@ -85,13 +85,11 @@ class Stack:
             If there is no such channel.
         """
         if not 0 <= channel < self.channel_count:
-            last = self.channel_count - 1
-            known = (
-                f"a channel from 0 to {last} in {self.name}"
-                if last
-                else f"channel 0 of {self.name}, which has one channel"
+            if self.channel_count == 1:
+                raise ImageError(f"Expected channel 0 of {self.name}, which has one channel, got {channel}; choose it.")
+            raise ImageError(
+                f"Expected a channel from 0 to {self.channel_count - 1} in {self.name}, got {channel}; choose another."
             )
-            raise ImageError(f"Expected {known}, got {channel}; choose {'another' if last else 'it'}.")
         lengths = [(axis, length) for axis, length in zip(self.axes, self.shape, strict=True) if axis not in "YX"]
         choices: list[Sequence[int]] = [[channel] if axis == "C" else range(length) for axis, length in lengths]
         return list(product(*choices))
