@@ -11,10 +11,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -26,11 +29,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=IMAGES)
     folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer()
     viewer.window.resize(*_WINDOW)
     brightfield, mitochondria = viewer.open_sample("napari-mitostain", "pair")
     stain_dock, stain = viewer.window.add_plugin_dock_widget("napari-mitostain", "Digital stain")
-    viewer.layers.selection.active = brightfield
+    stain.form.setValue(replace(stain.form.value(), layer=brightfield))
     stain.button.click()
     wait_until(lambda: stain.button.text() == "Stain")
     viewer.window.remove_dock_widget(stain_dock)
@@ -44,38 +48,43 @@ def main() -> None:
     weights.loss.button.click()
     wait_until(lambda: bool(weights.loss.panels))
     print(weights.loss.words.text())
-    grid_picture(viewer, weights, folder / "weights-loss.png")
+    row_picture(viewer, list(weights.loss.panels), folder / "weights-loss.png")
     weights.loss.landscape.setChecked(True)
     picture(viewer, folder / "weights-landscape.png", canvas_only=True)
     viewer.close()
 
 
-def grid_picture(viewer: Any, weights: Any, file: Path) -> None:
-    """Show the five layers side by side, with their names, and nothing else."""
-    panels = list(weights.loss.panels)
-    others = [layer for layer in viewer.layers if layer not in panels]
-    kept = [(layer, layer.visible) for layer in others]
-    side = max(layer.extent.world[1][-1] for layer in panels) * 1.05
-    for layer in others:
+def row_picture(viewer: Any, panels: list[Any], file: Path) -> None:
+    """Show layers side by side, and nothing else."""
+    kept = [(layer, layer.visible) for layer in viewer.layers if layer not in panels]
+    width = 1.05 * max(layer.extent.world[1][-1] for layer in panels)
+    for layer, _ in kept:
         layer.visible = False
     for number, layer in enumerate(panels):
-        layer.name_overlay.visible = True
-        layer.translate = (*layer.translate[:-1], number * side)
-    picture(viewer, file, canvas_only=True, crop_to_content=True)
+        layer.translate = (*layer.translate[:-1], layer.translate[-1] + number * width)
+    wait(0.5)
+    save(viewer.export_figure(flash=False)[..., :3], file)
     for number, layer in enumerate(panels):
-        layer.name_overlay.visible = False
-        layer.translate = (*layer.translate[:-1], layer.translate[-1] - number * side)
+        layer.translate = (*layer.translate[:-1], layer.translate[-1] - number * width)
     for layer, visible in kept:
         layer.visible = visible
 
 
-def picture(viewer: Any, file: Path, canvas_only: bool, crop_to_content: bool = False) -> None:
-    """Let the viewer draw, then save what it shows."""
+def picture(viewer: Any, file: Path, canvas_only: bool) -> None:
+    """Let the viewer draw, then save what it shows; of the canvas alone, what is not empty."""
     wait(0.5)
-    if crop_to_content:
-        viewer.export_figure(str(file), flash=False)
-    else:
-        viewer.window.screenshot(str(file), canvas_only=canvas_only, flash=False)
+    pixels = viewer.window.screenshot(canvas_only=canvas_only, flash=False)[..., :3]
+    if canvas_only:
+        rows, columns = (np.flatnonzero(pixels.any(axis=(axis, 2))) for axis in (1, 0))
+        pixels = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    save(pixels, file)
+
+
+def save(pixels: Any, file: Path) -> None:
+    """Write a picture no wider than the window."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((_WINDOW[0], _WINDOW[0]))
+    image.save(file, optimize=True)
     print(file)
 
 

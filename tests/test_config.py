@@ -32,6 +32,7 @@ BAD: list[tuple[type, dict[str, Any]]] = [
     (WeightSettings, {"b": (1.0, 2.0, 3.0, 4.0)}),
     (WeightSettings, {"a": ("x", "y", "z")}),
     (WeightSettings, {"a": "xyz"}),
+    (WeightSettings, {"a": (True, False, True)}),
     (WeightSettings, {"b": 0.5}),
     (WeightSettings, {"b": (0.0, 0.2, math.nan)}),
     (WeightSettings, {"sigmas": (1.0, math.inf)}),
@@ -74,6 +75,9 @@ BAD: list[tuple[type, dict[str, Any]]] = [
             {"generator_loss": "l2"},
             {"discriminator_loss": "hinge"},
             {"split": "random"},
+            {"weighting": None},
+            {"weighting": 5},
+            {"weighting": {"a": (0.2, 0.5, 0.3)}},
             {"device": "abacus"},
         )
     ),
@@ -99,6 +103,7 @@ def settings_of_all_kinds() -> st.SearchStrategy[Settings]:
         st.builds(
             TrainSettings,
             epochs=st.integers(1, 9),
+            weighting=st.builds(WeightSettings, three, three, st.just((0.5, 2.5)), st.sampled_from(["patch", "stack"])),
             holdout=st.none() | st.lists(st.text(max_size=5), max_size=3).map(tuple),
             seed=st.integers(0, 2**40),
         ),
@@ -125,3 +130,30 @@ def test_settings_are_frozen() -> None:
 def test_default_weights_are_those_of_the_paper() -> None:
     settings = WeightSettings()
     assert (settings.a, settings.b, settings.sigmas) == ((0.2, 0.5, 0.3), (0.0, 0.2, 0.7), (1.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"sigmas": (-1.0, 7.5), "scope": "stack"}, []),
+        ({"a": (0.1, 0.5, 0.3), "b": (0.0, 0.1, 0.6)}, []),  # meets up to rounding: 0.1 + 0.5 is 0.6
+        ({"a": (0.0, 0.0, 0.0), "b": (1.0, 1.0, 1.0)}, []),  # plain L1
+        ({"b": (0.0, 0.3, 0.7)}, ["jump at M1 and M2", "fall"]),
+        ({"a": (0.2, 0.5, 0.2), "b": (0.0, 0.3, 0.8)}, ["jump at M1"]),
+        ({"a": (0.2, 0.5, -0.1)}, ["fall"]),
+        ({"a": (0.2, 0.5, 0.4)}, ["outside 0 to 1"]),
+        ({"a": (0.3, 0.5, 0.3), "b": (-0.1, 0.2, 0.7)}, ["outside 0 to 1"]),
+    ],
+)
+def test_unusual_weights_are_a_concern_and_no_error(changes: dict[str, Any], words: list[str]) -> None:
+    concerns = WeightSettings(**changes).concerns()
+    assert len(concerns) == len(words)
+    for concern, word in zip(concerns, words, strict=True):
+        assert word in concern
+
+
+def test_run_of_an_older_version_weighs_patch_by_patch() -> None:
+    values = TrainSettings(epochs=1).to_dict()
+    del values["weighting"]
+    assert TrainSettings.from_dict(values).weighting == WeightSettings(scope="patch")

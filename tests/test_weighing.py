@@ -9,12 +9,12 @@ import pytest
 import tifffile
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.errors import FileError, ImageError, SettingsError
 from napari_mitostain.events import FileDone, Measured, PlaneDone, PlaneWeighed
 from napari_mitostain.image import load_array
 from napari_mitostain.image.files import read_stack
-from napari_mitostain.weighing import weigh_file, weigh_stack
-from napari_mitostain.weighting import tn_weights
+from napari_mitostain.weighing import measure_stack, read_weighting, weigh_file, weigh_stack, write_weighting
+from napari_mitostain.weighting import statistics, tn_weights
 
 STACK = WeightSettings(scope="stack")
 
@@ -126,3 +126,93 @@ def test_statistics_of_a_stack_can_be_stopped_at_every_plane(target: np.ndarray)
     first = next(iter(weigh_stack(stack, STACK)))
     assert isinstance(first, Measured)
     assert (first.done, first.total) == (1, 3)
+
+
+def test_events_tell_what_the_weights_were_computed_from(target: np.ndarray) -> None:
+    settings = WeightSettings(sigmas=(0.5, 2.0))
+    for event, plane in zip(weigh_stack(load_array(target, "ZCYX"), settings, channel=1), target[:, 1], strict=True):
+        assert isinstance(event, PlaneWeighed)
+        measured = statistics(plane)
+        assert (event.minimum, event.mean, event.std, event.maximum) == (
+            measured.minimum,
+            measured.mean,
+            measured.std,
+            measured.maximum,
+        )
+        low, high = measured.mean + 0.5 * measured.std, measured.mean + 2 * measured.std
+        assert event.thresholds == (low, high)
+        bands = (plane <= low, (plane > low) & (plane <= high), plane > high)
+        assert event.pixel_shares == pytest.approx([band.mean() for band in bands])  # float64 of whole numbers
+        weighed = [event.values[band].sum(dtype=np.float64) for band in bands]
+        assert event.weight_shares == pytest.approx([part / sum(weighed) for part in weighed])
+
+
+def test_measuring_ends_with_the_statistics_of_all_planes(target: np.ndarray) -> None:
+    events, whole = measure_stack(load_array(target, "ZCYX"), channel=1), statistics(target[:, 1])
+    told = []
+    while True:
+        try:
+            told.append(next(events))
+        except StopIteration as end:
+            found = end.value
+            break
+    assert [(event.done, event.total) for event in told] == [(1, 3), (2, 3), (3, 3)]
+    assert (found.count, found.minimum, found.maximum) == (whole.count, whole.minimum, whole.maximum)
+    assert (found.mean, found.std) == pytest.approx((whole.mean, whole.std), rel=1e-12)  # float64 in another order
+
+
+ODD = WeightSettings(a=(0.1, 0.25, 1 / 3), b=(-0.5, 0.5, 0.6), sigmas=(0.5, 2.0), scope="patch")
+
+
+def test_coefficients_come_back_from_their_file(tmp_path: Path) -> None:
+    write_weighting(tmp_path / "w.json", WeightSettings())
+    write_weighting(tmp_path / "w.json", ODD)  # over the former
+    assert read_weighting(tmp_path / "w.json") == ODD
+    assert [path.name for path in tmp_path.iterdir()] == ["w.json"]
+
+
+def test_file_of_coefficients_may_leave_out_what_is_the_papers(tmp_path: Path) -> None:
+    (tmp_path / "w.json").write_text('{"sigmas": [0.5, 2]}')
+    assert read_weighting(tmp_path / "w.json") == WeightSettings(sigmas=(0.5, 2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"5",
+        b"null",
+        b'"a"',
+        b'{"colour": 1}',
+        b'{"a": [1, 2]}',
+        b'{"a": {"1": 2}}',
+        b'{"a": [NaN, 0, 0]}',
+        b'{"a": [true, false, true]}',
+        b'{"sigmas": [3, 1]}',
+        b'{"scope": "world"}',
+        b'{"scope": ["plane"]}',
+        b'{"scope": null}',
+        b"[" * 100_000,
+    ],
+)
+def test_file_that_holds_no_coefficients_is_refused_in_a_sentence(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "w.json").write_bytes(text)
+    with pytest.raises(SettingsError, match=r"^Expected .*, got .*; .*\.$") as caught:
+        read_weighting(tmp_path / "w.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_file_of_coefficients_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileError, match="check the name"):
+        read_weighting(tmp_path / name)
+
+
+def test_file_of_coefficients_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way of a folder")
+    with pytest.raises(FileError):
+        write_weighting(tmp_path / "file" / "w.json", ODD)
+    assert (tmp_path / "file").read_text() == "in the way of a folder"

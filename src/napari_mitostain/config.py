@@ -76,13 +76,13 @@ def require_fraction(name: str, value: float) -> None:
         raise SettingsError(f"Expected {name} to be a number from 0 to 1, got {value!r}; give such a number.")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
 def require_numbers(name: str, values: Sequence[float], size: int) -> None:
     """Raise `SettingsError` unless `values` are `size` finite numbers."""
-    if (
-        not isinstance(values, Sequence)
-        or len(values) != size
-        or not all(isinstance(value, (int, float)) and isfinite(value) for value in values)
-    ):
+    if not isinstance(values, Sequence) or len(values) != size or not all(_is_number(value) for value in values):
         raise SettingsError(f"Expected {size} numbers for {name}, got {values!r}; give {size} of them.")
 
 
@@ -235,6 +235,8 @@ class TrainSettings(_Settings):
         require_choice("generator loss", self.generator_loss, GeneratorLoss)
         require_choice("discriminator loss", self.discriminator_loss, DiscriminatorLoss)
         require_choice("split", self.split, Split)
+        if not isinstance(self.weighting, WeightSettings):
+            raise SettingsError(f"Expected coefficients as weighting, got {self.weighting!r}; give WeightSettings.")
         for name in ("batch_size", "patch", "crops_per_frame", "base_channels", "depth"):
             require_whole(name, getattr(self, name), 1)
         require_whole("seed", self.seed, 0)

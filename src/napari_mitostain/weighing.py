@@ -103,7 +103,7 @@ def read_weighting(path: Path) -> WeightSettings:
         values = json.loads(path.read_bytes())
     except OSError as error:
         raise FileError(f"Expected a file of coefficients, got {path} ({error.strerror}); check the name.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"Expected coefficients as JSON in {path}, got {error}; save them again.") from error
     if not isinstance(values, dict):
         raise SettingsError(f"Expected coefficients as a JSON object in {path}, got a list or value; save them again.")

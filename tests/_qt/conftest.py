@@ -81,6 +81,12 @@ def widget(viewer: Any, small_model: Model) -> Any:
 
 
 @pytest.fixture
+def fluorescence() -> np.ndarray:
+    """Fluorescence (Z, Y, X): 4 planes of an odd size, each with structures of its own over a dim background."""
+    return np.random.default_rng(2).gamma(0.6, 200, (4, 60, 71)).astype(np.uint16)
+
+
+@pytest.fixture
 def until(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
     """Run the event loop until a condition holds."""
     return lambda condition: qtbot.waitUntil(condition, timeout=_WAIT_MS)
@@ -125,6 +131,45 @@ class Gate:
                     yield event
         finally:
             self.closed.set()
+
+
+class Hold:
+    """Holds questions up in their threads, and counts them."""
+
+    def __init__(self) -> None:
+        self._open, self._waiting = threading.Event(), threading.Semaphore(0)
+        self.asked: list[Any] = []
+
+    def hold(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that waits to be let before it answers."""
+
+        def held(*arguments: Any) -> Any:
+            self.asked.append(arguments)
+            self._waiting.release()
+            assert self._open.wait(60), "the test forgot its question"
+            return answer(*arguments)
+
+        return held
+
+    def wait(self) -> None:
+        """Wait until one more question is held up."""
+        assert self._waiting.acquire(timeout=60)
+
+    def let(self) -> None:
+        """Answer what is held up, and all that comes."""
+        self._open.set()
+
+    def again(self) -> None:
+        """Hold up what comes from now on."""
+        self._open.clear()
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """To stand between questions and answers."""
+    hold = Hold()
+    yield hold
+    hold.let()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
+from qtpy.QtCore import QObject
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import new_job
@@ -193,3 +194,25 @@ def test_script_that_ends_within_a_tile_waits_for_it():
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert [ended.returncode, ended.stdout.split("\n")[0]] == [0, "left the tile"], ended.stderr
+
+
+def test_runner_of_a_widget_that_nobody_holds_stops_its_job(qapp, until):
+    began, closed = threading.Event(), threading.Event()
+
+    def endless():
+        try:
+            while True:
+                began.set()
+                yield step()
+        finally:
+            closed.set()
+
+    widget = QObject()
+    widget.itself = widget  # only the garbage collector can take it apart
+    widget.runner = JobRunner(widget)
+    widget.runner.start("Running on", endless)
+    assert began.wait(60)
+    del widget
+    gc.collect()
+    assert closed.wait(60)
+    until(lambda: not WorkerBase._worker_set)

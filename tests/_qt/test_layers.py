@@ -50,6 +50,12 @@ def test_too_many_axes_are_refused():
         layer_axes(Image(np.zeros((1, 1, 1, 2, 2))), None)
 
 
+@pytest.mark.parametrize("channel_axis", [None, 1])
+def test_channel_axis_is_not_advised_where_it_does_not_help(channel_axis):
+    with pytest.raises(ImageError, match="dimensions; take the part to stain out"):
+        layer_axes(Image(np.zeros((1, 1, 1, 1, 2, 2))), channel_axis)
+
+
 @pytest.mark.parametrize(
     ("labels", "guess"),
     [(("z", "c", "y", "x"), 1), (("-4", "-3", "-2", "-1"), None), (("-5", "-4", "-3", "-2", "-1"), None)],

@@ -23,9 +23,12 @@ def test_menus_hold_the_commands(viewer):
     menus = get_app_model().menus
     entries = {
         menu: {getattr(getattr(item, "command", None), "id", None) for item in menus.get_menu(menu)}
-        for menu in ("napari/layers/filter", "napari/layers/visualize", "napari/plugins")
+        for menu in ("napari/layers/filter", "napari/layers/visualize", "napari/plugins/napari-mitostain")
     }
-    assert "napari-mitostain.digital_stain" in entries["napari/layers/filter"] & entries["napari/plugins"]
+    assert {"napari-mitostain.digital_stain", "napari-mitostain.tn_weight_map"} <= entries[
+        "napari/plugins/napari-mitostain"
+    ]
+    assert "napari-mitostain.digital_stain" in entries["napari/layers/filter"]
     assert "napari-mitostain.tn_weight_map" in entries["napari/layers/visualize"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 
 from napari_mitostain._qt.stain_form import StainForm
 from napari_mitostain._qt.stain_request import StainRequest
-from napari_mitostain.config import Device, StainSettings
+from napari_mitostain.config import StainSettings
 from napari_mitostain.model import device
 
 
@@ -149,12 +149,51 @@ def test_devices_come_from_a_job(form, monkeypatch):
     """To ask torch would wait for its import, which a job may be in the middle of."""
     monkeypatch.setattr(device, "available_devices", lambda: pytest.fail("the form asked torch"))
     form.reset_choices()
-    assert form._device.choices[0] == "auto"
-    assert set(form._device.choices) <= set(get_args(Device))
+    assert form._device.choices == ("auto", "cpu")  # what is sure to be there
     form._device.value = "cpu"
     form.show_devices(("mps", "cpu"))
     assert form._device.choices == ("auto", "mps", "cpu")
     assert [form._device.native.itemText(0), form.value().settings.device] == ["auto (mps)", "cpu"]
+
+
+@pytest.mark.parametrize("known", [(), ("cpu",)])
+def test_device_that_is_not_known_of_goes_in_and_comes_out(form, known):
+    """As one that was saved on another machine: the job says that it is not there."""
+    form.show_devices(known)
+    request = replace(form.value(), settings=StainSettings(device="cuda"))
+    form.setValue(request)
+    assert form.value() == request
+    assert form._device.choices == ("auto", "cpu", "cuda")
+
+
+@pytest.mark.parametrize(("there", "chosen"), [(("cuda", "cpu"), "cuda"), (("cpu",), "auto")])
+def test_asked_device_stays_if_it_is_there(form, there, chosen):
+    form.setValue(replace(form.value(), settings=StainSettings(device="cuda")))
+    told: list[StainRequest] = []
+    form.valueChanged.connect(told.append)
+    form.show_devices(there)
+    assert form.value().settings.device == chosen
+    assert form._device.choices == ("auto", *there)
+    assert len(told) == (chosen != "cuda")
+
+
+def test_offer_to_resample_that_changes_the_request_is_told(form):
+    form.show_pixel_note("", offer_resampling=True)
+    form._resample.value = True
+    form.show_pixel_note("", offer_resampling=False)
+    told: list[StainRequest] = []
+    form.valueChanged.connect(told.append)
+    form.show_pixel_note("", offer_resampling=True)
+    assert [request.settings.resample for request in told] == [True]
+
+
+@pytest.mark.parametrize("change", [{"data": np.zeros((8, 8), bool)}, {"axis_labels": ("y", "x")}])
+def test_what_becomes_of_the_chosen_layer_is_told(viewer, form, change):
+    told: list[StainRequest] = []
+    form.valueChanged.connect(told.append)
+    for name, value in change.items():
+        setattr(viewer.layers["second"], name, value)
+    assert told == [form.value()]
 
 
 def test_widget_opens_without_loading_torch():

@@ -17,10 +17,12 @@ from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QFileDialog
 
 from napari_mitostain import stain
+from napari_mitostain._qt import stain_run
 from napari_mitostain._qt.stain_job import stain_job
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import make_plan
 from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import FileError
 from napari_mitostain.model.device import available_devices
 from napari_mitostain.model.loading import load_model
 
@@ -65,6 +67,7 @@ def test_result_says_where_it_comes_from(viewer, widget, small_model, cells, pre
     assert told["digitally_predicted"] is True
     assert (told["model"], told["model_sha256"], told["source"]) == ("small", small_model.sha256, "cells")
     assert told["settings"] == StainSettings().to_dict()
+    assert told["computed"]["device"] == available_devices()[0]
     assert "predicted from brightfield by model small" in told["description"]
 
 
@@ -106,11 +109,93 @@ def test_lazy_multiscale_layer_is_stained_at_its_finest(viewer, widget, small_mo
     np.testing.assert_allclose(viewer.layers[-1].data, stain(cells, small_model), atol=1e-6)
 
 
-def test_rgb_is_refused_in_a_sentence(viewer, widget, notifications):
-    viewer.add_image(np.zeros((20, 20, 3), np.uint8), rgb=True)
+@pytest.mark.parametrize(
+    ("shape", "dtype", "rgb", "words"),
+    [
+        ((20, 20, 3), np.uint8, True, "RGB"),
+        ((20, 20), bool, False, "bool"),
+        ((2, 2, 2, 8, 8), np.uint8, False, "choose the channel axis"),
+        ((2, 2, 2, 2, 8, 8), np.uint8, False, "take the part to stain out"),
+    ],
+)
+def test_layer_that_cannot_be_stained_is_refused_at_once(viewer, widget, cells, shape, dtype, rgb, words, press):
+    viewer.add_image(cells, name="cells")
+    press(widget)
+    assert widget.words.text().startswith("Done")
+    layer = viewer.add_image(np.zeros(shape, dtype), rgb=rgb, name="other")
+    edit(widget, layer=layer)
+    assert words in widget.words.text()
+    assert widget.words.text().startswith("Expected")
+    assert [widget.words.isHidden(), widget.button.isEnabled()] == [False, False]
+    edit(widget, layer=viewer.layers["cells"], channel_axis=None)
+    assert [widget.words.isHidden(), widget.button.isEnabled()] == [True, True]
+
+
+def test_channel_axis_makes_a_stack_of_five_axes_stainable(viewer, widget):
+    viewer.add_image(np.zeros((2, 2, 2, 8, 8), np.uint8))
+    assert not widget.button.isEnabled()
+    edit(widget, channel_axis=1)
+    assert [widget.words.text(), widget.button.isEnabled()] == ["", True]
+
+
+def test_new_data_may_make_a_layer_stainable_or_not(viewer, widget, cells):
+    layer = viewer.add_image(cells)
+    layer.data = cells > 100
+    assert not widget.button.isEnabled()
+    layer.data = cells
+    assert [widget.words.text(), widget.button.isEnabled()] == ["", True]
+
+
+def test_data_of_fewer_axes_than_the_channel_axis(viewer, widget, cells):
+    layer = viewer.add_image(np.zeros((2, 2, 2, 8, 8), np.uint8))
+    edit(widget, channel_axis=2)
+    layer.data = cells[0]
+    assert [widget.form.value().channel_axis, widget.words.text(), widget.button.isEnabled()] == [None, "", True]
+
+
+def test_refusal_before_the_job_is_said_in_the_panel_too(viewer, widget, cells, notifications, monkeypatch):
+    def full(_: Any) -> None:
+        raise FileError("Expected 9 GB of room, got 1 GB; choose the current plane.")
+
+    monkeypatch.setattr(stain_run, "empty_result", full)
+    viewer.add_image(cells)
     widget.button.click()
-    assert "RGB" in notifications[-1].message
-    assert [len(viewer.layers), widget.button.text()] == [1, "Stain"]
+    assert (
+        widget.words.text() == notifications[-1].message == "Expected 9 GB of room, got 1 GB; choose the current plane."
+    )
+    assert [len(viewer.layers), widget.button.text(), widget.button.isEnabled()] == [1, "Stain", True]
+    edit(widget, planes="view")
+    assert widget.words.text() == ""  # the user does what was said
+
+
+def test_what_was_said_goes_with_the_layer(viewer, widget, cells, press):
+    viewer.add_image(cells, name="cells")
+    press(widget)
+    assert widget.words.text().startswith("Done")
+    other = viewer.add_image(cells, name="other")
+    edit(widget, layer=other)
+    assert widget.words.isHidden()
+
+
+def test_end_of_a_run_is_not_said_of_another_layer(viewer, widget, cells, gate, until):
+    viewer.add_image(cells, name="cells")
+    other = viewer.add_image(cells, name="other")
+    edit(widget, layer=viewer.layers["cells"])
+    widget.button.click()
+    edit(widget, layer=other)
+    assert "left" in widget.words.text()  # of the run that goes on
+    gate.open()
+    until(lambda: widget.button.text() == "Stain")
+    assert [widget.words.text(), widget.words.isHidden()] == ["", True]
+
+
+def test_nothing_is_said_to_be_kept_once_all_layers_are_gone(viewer, widget, cells, gate, until):
+    viewer.add_image(cells)
+    widget.button.click()
+    gate.let(2)
+    until(lambda: widget.bar.value() == 200)
+    viewer.layers.clear()
+    assert [widget.words.text(), widget.button.isEnabled()] == ["", False]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +262,7 @@ def test_cancel_keeps_what_is_done(viewer, widget, cells, gate, until, qtbot):
     qtbot.wait(100)
     filled = viewer.layers[1].data.any(axis=(1, 2))  # in the order 2, 1, 3, 0, 4; of 3 it was just doing a tile
     assert filled[[1, 2, 0, 4]].tolist() == [True, True, False, False]
-    assert "Cancelled" in widget.words.text()
+    assert "Cancelled; the stain is kept" in widget.words.text()
 
 
 def test_cancel_in_the_activity_dock(viewer, widget, cells, gate, until):
@@ -192,6 +277,7 @@ def test_cancel_before_the_first_tile_leaves_no_empty_layer(viewer, widget, cell
     widget.button.click()
     widget.button.click()
     assert len(viewer.layers) == 1
+    assert "nothing" in widget.words.text()
 
 
 def test_cancelled_replacement_gives_the_old_stain_back(viewer, widget, cells, gate, press):
@@ -262,6 +348,7 @@ def test_result_deleted_in_mid_run(viewer, widget, cells, gate, until):
     until(lambda: widget.bar.value() == 200)
     viewer.layers.remove("cells stain")
     assert widget.button.text() == "Stain"
+    assert "nothing" in widget.words.text()
     gate.let(1)
     assert gate.closed.wait(60)
     assert [layer.name for layer in viewer.layers] == ["cells"]
@@ -432,6 +519,8 @@ def test_other_pixel_size_is_warned_of_and_resampled_on_a_click(viewer, widget, 
     assert "0.2 µm" in widget.form._pixels.text()
     assert not widget.form._resample.native.isHidden()
     widget.form._resample.native.click()
+    assert "resampled" in widget.form._pixels.text()
+    assert "poor" not in widget.form._pixels.text()
     press(widget)
     from napari_mitostain.image import Stack
 
@@ -447,6 +536,19 @@ def test_fitting_and_unknown_pixel_sizes(viewer, widget, cells):
     layer.units = ("pixel", "pixel", "pixel")
     assert "unknown" in widget.form._pixels.text()
     assert widget.form._resample.native.isHidden()
+
+
+def test_tick_to_resample_holds_again_where_it_is_offered_again(viewer, widget, cells):
+    coarse = viewer.add_image(cells, scale=(1, 0.2, 0.2), units="um", name="coarse")
+    widget.form._resample.native.click()
+    fine = viewer.add_image(cells, scale=(1, 0.102, 0.102), units="um", name="fine")
+    widget.form._layer.value = fine
+    widget.form._layer.value = coarse
+    assert "resampled" in widget.form._pixels.text()
+
+
+def test_dock_stays_wide_enough_for_the_scores(widget):
+    assert widget.minimumWidth() >= 280
 
 
 def test_card_is_shown(widget):

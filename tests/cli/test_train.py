@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from napari_mitostain.cli import main
+from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.loading import load_model
+from napari_mitostain.weighing import write_weighting
 
 TINY = ["--init", "tiny", "--patch", "32", "--batch-size", "1", "--precision", "float32", "--device", "cpu"]
 
@@ -39,6 +41,26 @@ def test_train_writes_a_run_that_stains(
     out = tmp_path / "out.tif"
     assert main(["stain", str(image), str(out), "--model", lines[-1]["model"]]) == 0
     assert out.exists()
+
+
+def test_coefficients_of_the_viewer_are_those_of_the_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = WeightSettings(a=(0.1, 0.25, 0.3), b=(0.0, 0.5, 0.6), sigmas=(0.5, 2.0), scope="stack")
+    write_weighting(tmp_path / "w.json", chosen)
+    options = [*TINY, "--epochs", "1", "--weighting", str(tmp_path / "w.json")]
+    assert main(["train", str(folder), "--output", str(tmp_path / "run"), *options]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert WeightSettings.from_dict(config["settings"]["weighting"]) == chosen
+    assert load_model(tmp_path / "run" / "model.safetensors").card.weighting == chosen
+
+
+def test_bad_coefficients_start_no_run(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "w.json").write_text('{"sigmas": [3, 1]}')
+    command = ["train", str(folder), "--output", str(tmp_path / "run"), *TINY, "--epochs", "1"]
+    assert main([*command, "--weighting", str(tmp_path / "w.json")]) == 2
+    assert "Expected sigmas to rise" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_train_says_where_the_model_is(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,14 +15,14 @@ import tifffile
 import zarr
 from PIL import Image
 
-from napari_mitostain.config import StainSettings
-from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.config import Precision, StainSettings
+from napari_mitostain.errors import DeviceError, FileError, ImageError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.image.files.write_tiff import OmeTiffWriter
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.staining import files as files_module
-from napari_mitostain.staining import stain, stain_file, stain_folder
+from napari_mitostain.staining import provenance, stain, stain_file, stain_folder
 
 EXACT = StainSettings(precision="float32")
 
@@ -127,6 +127,29 @@ def test_closing_the_job_keeps_the_file_it_was_to_replace(tiny_model: Model, sou
     next(events)
     events.close()
     assert (tmp_path / "out.tif").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_provenance_tells_what_was_asked_for_and_what_was_done(
+    tiny_model: Model, monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
+    monkeypatch.setattr("napari_mitostain.model.device.available_devices", lambda: ["cpu"])
+    monkeypatch.setattr("napari_mitostain.model.device._multiplies_bfloat16", lambda _: False)
+    settings = StainSettings(precision=precision)
+    details = provenance(tiny_model, settings, "cells.tif", 0).details
+    assert details["settings"] == settings.to_dict()
+    done = {"auto": "float32", "bfloat16": "bfloat16"}[precision]
+    assert details["computed"] == {"device": "cpu", "precision": done}
+
+
+def test_device_that_is_not_there_leaves_no_output(
+    tiny_model: Model, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_mitostain.model.device.available_devices", lambda: ["cpu"])
+    before = everything_in(tmp_path)
+    with pytest.raises(DeviceError, match="got cuda"):
+        list(stain_file(source, tmp_path / "out.tif", tiny_model, StainSettings(device="cuda")))
+    assert everything_in(tmp_path) == before
 
 
 def test_existing_output_is_refused_before_any_work(

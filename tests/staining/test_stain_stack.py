@@ -139,7 +139,7 @@ def test_pixels_that_are_not_finite_are_told_and_filled_with_the_median(
     events = list(stain_stack(load_array(image, name="holes"), tiny_model, EXACT))
     assert len(messages(iter(events))) == 1
     assert "not finite" in messages(iter(events))[0]
-    assert "holes" in messages(iter(events))[0]
+    assert messages(iter(events))[0].startswith("holes has pixels")  # it has but one plane
     np.testing.assert_array_equal(events[-1].values, stain(filled, tiny_model, EXACT))
 
 
@@ -148,12 +148,45 @@ def test_constant_plane_among_others_is_told_and_empty(tiny_model: Model, stack:
     planes[1] = 7
     events = list(stain_stack(load_array(planes), tiny_model, EXACT))
     (message,) = messages(iter(events))
-    assert "constant" in message
-    assert "(1,)" in message
+    assert message == "Plane z=1 of image is constant, its stain is empty."
     done = {event.plane: event.values for event in events if isinstance(event, PlaneDone)}
     assert not done[(1,)].any()
     assert done[(0,)].any()
     assert done[(2,)].any()
+
+
+def test_constant_planes_are_named_by_their_axes_and_a_few_of_them(tiny_model: Model, stack: np.ndarray) -> None:
+    planes = np.concatenate([stack[:1, :1], np.zeros((4, 1, 3, 21, 26), np.uint8)])
+    (message,) = messages(stain_stack(load_array(planes), tiny_model, EXACT))
+    assert message.startswith("12 planes of image are constant")
+    assert message.endswith("t=1, c=0, z=0; t=1, c=0, z=1; t=1, c=0, z=2; t=2, c=0, z=0; t=2, c=0, z=1; ….")
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_plane_of_a_stack_with_pixels_that_are_not_finite_is_named(
+    tiny_model: Model, stack: np.ndarray, hole: float
+) -> None:
+    planes = stack[:, 0].astype(np.float32)  # (T, Z, Y, X)
+    planes[1, 2, 5, 7] = hole
+    (message,) = messages(stain_stack(load_array(planes, name="holes"), tiny_model, EXACT))
+    assert message.startswith("Plane t=1, z=2 of holes has pixels")
+
+
+@pytest.mark.parametrize(
+    ("shape", "planes", "words"),
+    [
+        ((20, 20), None, "got a constant image (equal pixels); choose another image."),
+        ((3, 20, 20), None, "got 3 constant planes (equal pixels); choose another image."),
+        ((3, 20, 20), [(1,)], "got a constant plane (equal pixels); choose another plane."),
+        ((1, 2, 2, 20, 20), None, "got 2 constant planes (equal pixels); choose another channel."),
+    ],
+)
+def test_what_is_constant_is_said_and_what_to_choose(
+    tiny_model: Model, shape: tuple[int, ...], planes: list[tuple[int, ...]] | None, words: str
+) -> None:
+    with pytest.raises(ImageError) as refusal:
+        list(stain_stack(load_array(np.ones(shape), name="flat"), tiny_model, planes=planes))
+    assert str(refusal.value).endswith(words)
 
 
 @pytest.mark.parametrize("value", [0, 7, np.nan])

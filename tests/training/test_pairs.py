@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from napari_mitostain.config import ScalingSettings, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
 from napari_mitostain.image import scale_brightfield
-from napari_mitostain.training.pairs import Pair, acquisition_names, load_pairs, split_pairs
+from napari_mitostain.training.pairs import Pair, acquisition_names, load_pairs, measured_pairs, split_pairs
+from napari_mitostain.weighting import statistics
 
 FLAT = np.zeros((4, 4), np.float32)
 
@@ -178,3 +180,16 @@ def test_split_by_patch_leaves_out_a_fifth_and_leaks() -> None:
     training, validation = split_pairs(pairs, TrainSettings(epochs=1, split="patch"))
     assert (len(training), len(validation)) == (16, 4)
     assert names_of(training) & names_of(validation)
+
+
+def test_pairs_are_measured_over_the_scope_of_their_weights() -> None:
+    random = np.random.default_rng(0)
+    pairs = [replace(pair, target=random.random((8, 8), np.float32) + n) for n, pair in enumerate(pairs_of(*"aab"))]
+    assert [pair.measured for pair in measured_pairs(measured_pairs(pairs, "plane"), "patch")] == [None] * 3
+    assert [pair.measured for pair in measured_pairs(pairs, "plane")] == [statistics(pair.target) for pair in pairs]
+    together = statistics(np.stack([pairs[0].target, pairs[1].target]))
+    measured = [pair.measured for pair in measured_pairs(pairs, "stack")]
+    assert measured[0] == measured[1]
+    assert measured[2] == statistics(pairs[2].target)
+    # float64 sums in another order
+    assert (measured[0].mean, measured[0].std) == pytest.approx((together.mean, together.std), rel=1e-12)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 
-from napari_mitostain.config import ScalingSettings, StainSettings, TrainSettings
+from napari_mitostain.config import ScalingSettings, StainSettings, TrainSettings, WeightSettings
 from napari_mitostain.errors import DeviceError, FileError, ImageError, ModelError, SettingsError, TrainingError
 from napari_mitostain.events import PASSING, EpochDone, Event, Measured, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.image import scale_brightfield
@@ -473,3 +473,30 @@ def test_generator_losses_lead_to_different_models(pairs: list[Pair], tmp_path: 
 def test_card_says_that_the_loss_weighs_patch_by_patch(pairs: list[Pair], tmp_path: Path) -> None:
     list(train(pairs, tmp_path / "run", replace(TINY, epochs=1)))
     assert load_model(tmp_path / "run" / "model.safetensors").card.weighting.scope == "patch"
+
+
+def test_chosen_weights_are_those_of_config_card_and_a_resumed_run(pairs: list[Pair], tmp_path: Path) -> None:
+    chosen = WeightSettings(a=(0.0, 0.1, 0.2), b=(0.5, 0.6, 0.7), sigmas=(0.5, 2.0), scope="stack")
+    settings = replace(TINY, epochs=2, holdout=("c",), weighting=chosen)
+    list(train(pairs, tmp_path / "whole", settings))
+    events = train(pairs, tmp_path / "parts", settings)
+    for _ in range(3):
+        next(events)
+    events.close()
+    list(train(pairs, tmp_path / "parts", TrainSettings(epochs=1), resume=True))
+    assert equal(final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts"))
+    for run in (tmp_path / "whole", tmp_path / "parts"):
+        config = json.loads((run / "config.json").read_text())["settings"]
+        assert WeightSettings.from_dict(config["weighting"]) == chosen
+        assert load_model(run / "model.safetensors").card.weighting == chosen
+
+
+def test_coefficients_and_scope_lead_to_different_models(pairs: list[Pair], tmp_path: Path) -> None:
+    choices = [WeightSettings(scope=scope) for scope in ("patch", "plane", "stack")]
+    choices += [WeightSettings(a=(0.0, 0.1, 0.2), b=(0.5, 0.6, 0.7), scope="plane"), WeightSettings(sigmas=(0.5, 2.0))]
+    runs = []
+    for number, chosen in enumerate(choices):
+        list(train(pairs, tmp_path / str(number), replace(TINY, epochs=1, holdout=("c",), weighting=chosen)))
+        runs.append(final_weights(tmp_path / str(number)))
+    for number, first in enumerate(runs):
+        assert not any(equal(first, other) for other in runs[:number])

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import QTextBrowser, QWidget
 
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.model.card import Card
 
 _COLUMNS = {"ssim": "SSIM", "psnr": "PSNR", "pearson": "Pearson", "detail_pearson": "detail"}
-_BASELINES = {"constant": "constant image", "variance": "blurred variance", "ceiling": "ceiling"}
+_MEAN = "mean of series"
+_BASELINES = ("constant", "variance", "ceiling")
+_LEFT_OUT = "left out "
+_KEY_OF_LEFT_OUT = "Each series was left out of the training of the generator that it scores; mean: of these series. "
 _KEY = (
-    "Constant image and blurred variance need no learning; the ceiling is the fluorescence against its own denoised "
-    "self. Detail: Pearson correlation of fine structure alone."
+    "A constant image and the blurred variance of brightfield need no learning; the ceiling is the fluorescence "
+    "against its own denoised self. Detail: Pearson correlation of fine structure alone."
 )
 _TOLERANCE = 0.05
 """Pixel sizes that differ by less are the same for a generator that saw cells of all sizes."""
@@ -37,6 +41,7 @@ class CardView(QTextBrowser):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMinimumHeight(160)
+        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)  # never inside a word
         self._shown: Card | str | None = None
 
     def show_card(self, card: Card | str) -> None:
@@ -59,7 +64,7 @@ def card_html(card: Card) -> str:
     return "".join(parts)
 
 
-def pixel_note(own: float | None, card: Card | str) -> tuple[str, bool]:
+def pixel_note(own: float | None, card: Card | str, resampled: bool = False) -> tuple[str, bool]:
     """Compare the size of a layer's pixels with the model's.
 
     Parameters
@@ -67,6 +72,8 @@ def pixel_note(own: float | None, card: Card | str) -> tuple[str, bool]:
     own : float, optional
         In micrometres; None if unknown.
     card : Card or str
+    resampled : bool
+        Whether the user has asked to resample.
 
     Returns
     -------
@@ -80,6 +87,8 @@ def pixel_note(own: float | None, card: Card | str) -> tuple[str, bool]:
         return f"The size of this image's pixels is unknown; the model expects {wanted:g} µm.", False
     if abs(own / wanted - 1) <= _TOLERANCE:
         return "", False
+    if resampled:
+        return f"This image has pixels of {own:.3g} µm; it is resampled to the {wanted:g} µm of the model.", True
     return (
         f"⚠ This image has pixels of {own:.3g} µm, the model was trained on {wanted:g} µm: expect a poor stain.",
         True,
@@ -100,15 +109,23 @@ def _data_html(data: Mapping[str, str]) -> str:
 
 def _scores_html(scores: Mapping[str, Any]) -> str:
     rows = [(name, row) for name, row in scores.items() if isinstance(row, Mapping) and not _is_detail(name)]
-    rows.sort(key=lambda row: (not row[0].startswith("mean"), row[0] not in _BASELINES))
+    order = [_MEAN, *_BASELINES]
+    rows.sort(key=lambda row: order.index(row[0]) if row[0] in order else len(order))
     if not rows:
         return ""
-    head = "".join(f"<th align='right'>&nbsp;{title}</th>" for title in _COLUMNS.values())
+    head = "".join(f"<th align='right'>{title}</th>" for title in _COLUMNS.values())
     body = "".join(
-        f"<tr><td>{escape(_BASELINES.get(name, name))}</td>{''.join(_cell(row.get(key), key) for key in _COLUMNS)}</tr>"
+        f"<tr><td>{escape(_short(name))}</td>{''.join(_cell(row.get(key), key) for key in _COLUMNS)}</tr>"
         for name, row in rows
     )
-    return f"<p><b>Scores</b></p><table width='100%'><tr><th></th>{head}</tr>{body}</table><p>{_KEY}</p>"
+    table = f"<table width='98%' cellspacing='0' cellpadding='2'><tr><th></th>{head}</tr>{body}</table>"
+    key = _KEY_OF_LEFT_OUT + _KEY if any(name.startswith(_LEFT_OUT) for name, _ in rows) else _KEY
+    return f"<p><b>Scores</b></p><div style='font-size: small'>{table}<p>{key}</p></div>"
+
+
+def _short(name: str) -> str:
+    """Shorten the name of a row, so that the table fits into a narrow dock."""
+    return "mean" if name == _MEAN else name.removeprefix(_LEFT_OUT)
 
 
 def _is_detail(name: str) -> bool:
@@ -118,4 +135,4 @@ def _is_detail(name: str) -> bool:
 
 def _cell(value: Any, key: str) -> str:
     text = "–" if not isinstance(value, (int, float)) else f"{value:.1f}" if key == "psnr" else f"{value:.2f}"
-    return f"<td align='right'>&nbsp;{text}</td>"
+    return f"<td align='right'>{text}</td>"

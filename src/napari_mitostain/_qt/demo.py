@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 _WINDOW = (1600, 1000)
 _DOCK_WIDTH = 330
 _PATIENCE_S = 1800.0
-_JOBS = 2
-"""The stain and the weights."""
+_PLUGIN = "napari-mitostain"
 
 
 def run_demo(screenshot: Path | None = None, output: Path | None = None, overwrite: bool = False) -> None:
-    """Open napari on the sample stack, stain it through the widget, and weigh its true mitochondria.
+    """Open napari on the sample stack, stain it and weigh its true mitochondria through the widgets.
 
     Parameters
     ----------
@@ -50,23 +49,24 @@ def run_demo(screenshot: Path | None = None, output: Path | None = None, overwri
     FileError
         If the samples are missing, or, before the viewer opens, if an output exists or cannot be written.
     MitostainError
-        If the stain or the weights are not complete in the end.
+        If the stain is not complete in the end.
     """
     _require_names(screenshot, output, overwrite)
     viewer = napari.Viewer(title="napari-mitostain demo")
     viewer.window.resize(*_WINDOW)
     outcomes: list[Outcome] = []
-    runners = open_demo(viewer, outcomes.append)
+    runner = open_demo(viewer, outcomes.append)
     if screenshot is None and output is None:
         napari.run()  # until the user closes the window
         return
     with closing(viewer):
-        _wait(runners)
-        if [outcome.kind for outcome in outcomes] != ["done"] * _JOBS:
-            raise MitostainError("Expected a complete stain and its weights, got less; see the error above.")
+        _wait_until(lambda: not runner.is_running)
+        if [outcome.kind for outcome in outcomes] != ["done"]:
+            raise MitostainError("Expected a complete stain, got less; see the error above.")
         if output is not None:
             save_stain(viewer, viewer.layers["brightfield"], output, overwrite)
         if screenshot is not None:
+            _draw()
             viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)
 
 
@@ -79,30 +79,33 @@ def _require_names(screenshot: Path | None, output: Path | None, overwrite: bool
         open_writer(output, read_stack(samples.FOLDER / "brightfield_stack.ome.tif"), Provenance("", "", ""), overwrite)
 
 
-def open_demo(viewer: Viewer, ended: Callable[[Outcome], None]) -> list[JobRunner]:
-    """Fill a viewer: brightfield and its stain on the left, the true mitochondria and their weights on the right.
+def open_demo(viewer: Viewer, ended: Callable[[Outcome], None]) -> JobRunner:
+    """Fill a viewer: brightfield and its stain above, the true mitochondria and their weights below.
 
     Parameters
     ----------
     viewer : Viewer
     ended : callable
-        Told how each job ended.
+        Told how the stain ended.
 
     Returns
     -------
-    list of JobRunner
-        Of the stain and of the weights, both running.
+    JobRunner
+        Of the stain, running.
     """
-    (brightfield,) = viewer.open_sample("napari-mitostain", "brightfield_stack")
+    (brightfield,) = viewer.open_sample(_PLUGIN, "brightfield_stack")
     data, look, _ = samples.stack_mitochondria()[0]
     mitochondria = viewer.add_image(data, **look)
-    dock, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "Digital stain")
+    _, weights = viewer.window.add_plugin_dock_widget(_PLUGIN, "TN weight map")
+    weights.shown["contours"].setChecked(False)
+    _wait_until(lambda: not weights.is_busy)
+    dock, stain = viewer.window.add_plugin_dock_widget(_PLUGIN, "Digital stain", tabify=True)
     dock.parent().resizeDocks([dock], [_DOCK_WIDTH], Qt.Orientation.Horizontal)
-    widget.form.setValue(replace(widget.form.value(), layer=brightfield))
-    widget.runner.ended.connect(ended)
-    widget.button.click()
-    _lay_side_by_side(viewer, brightfield, mitochondria)
-    return [widget.runner]
+    stain.form.setValue(replace(stain.form.value(), layer=brightfield))
+    stain.runner.ended.connect(ended)
+    stain.button.click()
+    _lay_out(viewer, brightfield, mitochondria)
+    return stain.runner  # type: ignore[no-any-return]
 
 
 def save_stain(viewer: Viewer, brightfield: Image, output: Path, overwrite: bool) -> None:
@@ -124,31 +127,34 @@ def save_stain(viewer: Viewer, brightfield: Image, output: Path, overwrite: bool
             writer.write(index, stain.data[stack.slices(index)])
 
 
-def _lay_side_by_side(viewer: Viewer, brightfield: Image, mitochondria: Image) -> None:
+def _lay_out(viewer: Viewer, brightfield: Image, mitochondria: Image) -> None:
+    """Give each of the four layers a cell of its own, with its name."""
     stain, weights = find_result(viewer, brightfield, "stain"), find_result(viewer, mitochondria, "weights")
     for position, layer in enumerate((brightfield, stain, mitochondria, weights)):
         if layer is not None:
             viewer.layers.move(viewer.layers.index(layer), position)
             layer.name_overlay.visible = True
-    for result in (stain, weights):
-        if result is not None:
-            result.name_overlay.position = "bottom_left"
+            layer.opacity = 1.0  # nothing lies below it here
     viewer.layers.selection.active = brightfield
     has_canvas = hasattr(viewer, "canvas")  # napari 0.9 moved what is drawn on the canvas there
     grid = viewer.canvas.grid if has_canvas else viewer.grid
-    grid.stride, grid.shape, grid.enabled = 2, (1, 2), True
+    grid.stride, grid.shape, grid.enabled = 1, (2, 2), True
     (viewer.canvas.overlays.scale_bar if has_canvas else viewer.scale_bar).visible = True
     viewer.reset_view()
 
 
-def _wait(runners: Sequence[JobRunner]) -> None:
-    """Let the viewer run until its jobs are done, and what they did is drawn."""
+def _wait_until(condition: Callable[[], bool]) -> None:
+    """Let the viewer run until a condition holds."""
     begin = time.monotonic()
-    while any(runner.is_running for runner in runners):
+    while not condition():
         if time.monotonic() - begin > _PATIENCE_S:
             raise MitostainError(f"Expected the demo's jobs to end within {_PATIENCE_S:.0f} s; try a faster machine.")
         QApplication.processEvents()
         time.sleep(0.01)
+
+
+def _draw() -> None:
+    """Let the viewer draw what its jobs did."""
     for _ in range(20):
         QApplication.processEvents()
         time.sleep(0.05)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -47,8 +46,9 @@ class JobRunner(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._look)
-        self._latest: list[Job] = []  # at most one; those before it were cancelled
-        self.destroyed.connect(partial(_quit, self._latest))
+        stopper = _Stopper()
+        self._latest = stopper.jobs
+        self.destroyed.connect(stopper)
 
     @property
     def is_running(self) -> bool:
@@ -127,6 +127,20 @@ def _report(error: Exception) -> None:
         show_error(f"{type(error).__name__}: {error}")
 
 
-def _quit(jobs: list[Job], *_: Any) -> None:
-    for job in jobs:
-        job.quit()
+class _Stopper:
+    """Stops the job of a runner that is destroyed.
+
+    Kept until then beside the runner: what only the runner holds is emptied by Python's garbage collector before Qt
+    destroys the runner, and Qt then calls into the void.
+    """
+
+    _kept: ClassVar[set[_Stopper]] = set()
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []  # at most one; those before it were cancelled
+        self._kept.add(self)
+
+    def __call__(self, *_: Any) -> None:
+        self._kept.discard(self)
+        for job in self.jobs:
+            job.quit()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine
 
+from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image import UNITS, PlaneIndex, Stack
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 _NAMES = {
     "T": ("t", "time", "frame", "frames"),
@@ -42,13 +46,14 @@ def layer_axes(layer: Image, channel_axis: int | None) -> str:
     if channel_axis is not None:
         letters[channel_axis] = "C"
     free = [letter for letter in "TZ" if letter not in letters]
+    if (surplus := letters.count("") - len(free)) > 0:
+        would_do = channel_axis is None and surplus == 1
+        raise ImageError(
+            f"Expected at most time, depth and one channel axis in {layer.name}, got {layer.ndim} dimensions; "
+            f"{'choose the channel axis' if would_do else 'take the part to stain out of the layer first'}."
+        )
     for position in reversed(range(layer.ndim)):
         if not letters[position]:
-            if not free:
-                raise ImageError(
-                    f"Expected at most time, depth and one channel axis in {layer.name}, got {layer.ndim} dimensions; "
-                    "choose the channel axis, or take the part to stain out of the layer first."
-                )
             letters[position] = free.pop()
     return "".join(letters)
 
@@ -117,6 +122,15 @@ def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex
     position = np.rint(np.nan_to_num(layer.world_to_data(point))).astype(int)
     inside = np.clip(position, 0, np.array(_data(layer).shape) - 1)
     return tuple(int(i) for i, axis in zip(inside, axes, strict=True) if axis not in "YX")
+
+
+def middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
+    """Return the row and the column of a layer in the middle of the canvas."""
+    point = list(viewer.dims.point)
+    for axis, place in zip(viewer.dims.displayed, camera_of(viewer).center[-len(viewer.dims.displayed) :], strict=True):
+        point[axis] = place
+    position = np.nan_to_num(layer.world_to_data(point))
+    return int(position[axes.index("Y")]), int(position[axes.index("X")])
 
 
 def from_view(planes: Sequence[PlaneIndex], view: PlaneIndex) -> list[PlaneIndex]:

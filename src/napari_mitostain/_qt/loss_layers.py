@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from napari.layers import Image, Surface
@@ -44,7 +46,7 @@ def show_panels(layers: PlaneLayers, seen: LossView, place: Place) -> None:
             layer.contrast_limits = (0.0, top)
 
 
-def surfaces(seen: LossView, pixel: tuple[float, float]) -> list[Surface]:
+def surfaces(seen: LossView, pixel: tuple[float, float], units: Sequence[Any]) -> list[Surface]:
     """Make the landscapes of the loss before and after weighting, side by side and in one scale.
 
     Parameters
@@ -52,6 +54,8 @@ def surfaces(seen: LossView, pixel: tuple[float, float]) -> list[Surface]:
     seen : LossView
     pixel : tuple of float
         Height and width of a pixel in the world's units.
+    units : sequence
+        Of height, rows and columns.
     """
     height, width = seen.error.shape
     top = max(float(seen.error.max()), 1e-6)
@@ -61,9 +65,10 @@ def surfaces(seen: LossView, pixel: tuple[float, float]) -> list[Surface]:
         layer = Surface(
             mesh,
             name=name,
-            colormap="magma",
+            colormap="plasma",
             contrast_limits=(0.0, top),
             shading="smooth",
+            units=units,
             translate=(0.0, 0.0, _GAP * number * width * pixel[1]),
         )
         layer.metadata[METADATA] = {"result": name}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Layer
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -24,15 +25,24 @@ from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_in_view
 from napari_mitostain._qt.loss_layers import show_panels, surfaces
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
-from napari_mitostain._qt.plane_look import Look, look_at_loss
+from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import narrowed, renew_choices
+from napari_mitostain._qt.view_state import ViewState, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
 from napari_mitostain.weighting import BAND_NAMES, LossView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_HEAD = ("pixels", "plain L1", "TN loss")
+_HEAD = {
+    "pixels": "Part of the plane's pixels",
+    "L1": "Part of the plain L1 loss, before weighting",
+    "TN": "Part of the TN loss, after weighting",
+}
+
+_FROM_THE_SIDE = (0.0, 0.0, 125.0)
+"""Angles of the camera from which the landscape's heights are seen."""
 
 
 class LossSection(QWidget):
@@ -51,10 +61,10 @@ class LossSection(QWidget):
         self._latest = Latest(self)
         self._seen: Look | None = None
         self._target: Image | None = None
-        self._loss: LossView | None = None
+        self._shown: LossLook | None = None
         self.panels = PlaneLayers(viewer)
         self._surfaces: list[Layer] = []
-        self._hidden: list[Layer] = []
+        self._before: ViewState | None = None
         self.stain = ComboBox(choices=self._stains, tooltip="A stain of the same place, or any image of its size.")
         self.button = QPushButton("Show the loss")
         self.landscape = QCheckBox("3-D landscape")
@@ -65,10 +75,9 @@ class LossSection(QWidget):
 
     def reset_choices(self) -> None:
         """Follow the viewer's layers."""
-        chosen = self.stain.value
-        self.stain.reset_choices()
-        if chosen in self.stain.choices:
-            self.stain.value = chosen
+        if renew_choices(self.stain):  # another image is not what the user asked to compare
+            self.landscape.setChecked(False)
+            self.panels.remove()
         self.button.setEnabled(self.stain.value is not None and self._seen is not None)
 
     def look(self, seen: Look, target: Image) -> None:
@@ -83,11 +92,14 @@ class LossSection(QWidget):
         self._latest.drop()
         self.landscape.setChecked(False)
         self.panels.remove()
-        self._loss, self._seen = None, None
+        self._shown, self._seen = None, None
+        for widget in (self.table, self.words, self.landscape):
+            widget.hide()
+        self.button.setEnabled(False)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow("stain", self.stain.native)
+        form.addRow("stain", narrowed(self.stain.native))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -100,7 +112,7 @@ class LossSection(QWidget):
         self.button.setEnabled(False)
 
     def _connect(self) -> None:
-        self.button.clicked.connect(self._ask)
+        self.button.clicked.connect(self._show_anew)
         self.stain.changed.connect(self._on_stain)
         self.landscape.toggled.connect(self._show_landscape)
         self._latest.answered.connect(self._show)
@@ -116,6 +128,11 @@ class LossSection(QWidget):
     def _on_stain(self, _: Any = None) -> None:
         if self.panels:
             self._ask()
+
+    def _show_anew(self) -> None:
+        """Show all five layers, those that were deleted too."""
+        self.panels.forget_deleted()
+        self._ask()
 
     def _ask(self) -> None:
         stain = self.stain.value
@@ -134,16 +151,15 @@ class LossSection(QWidget):
         index = plane_in_view(stain, stack.axes, self._viewer.dims.point)
         self._latest.ask(partial(look_at_loss, self._seen, stack, index))
 
-    def _show(self, loss: LossView) -> None:
-        seen, target = self._seen, self._target
-        if seen is None or target is None or target not in self._viewer.layers:
+    def _show(self, answer: LossLook) -> None:
+        target, asked = self._target, answer.seen.request
+        if self._seen is None or target is None or target not in self._viewer.layers:
             return
-        self._loss = loss
-        show_panels(self.panels, loss, Place(target, seen.request.stack, seen.request.index))
-        self._tell(loss)
-        if self._surfaces:
-            for layer, new in zip(self._surfaces, self._landscape(loss, target), strict=True):
-                layer.data = new.data
+        self._shown = answer
+        show_panels(self.panels, answer.loss, Place(target, asked.stack, asked.index))
+        self._tell(answer.loss)
+        for layer, new in zip(self._surfaces, self._landscape(answer) if self._surfaces else [], strict=True):
+            layer.data = new.data
 
     def _tell(self, loss: LossView) -> None:
         for row, shares in enumerate(zip(loss.pixels, loss.plain, loss.weighed, strict=True)):
@@ -155,39 +171,49 @@ class LossSection(QWidget):
             widget.show()
 
     def _show_landscape(self, wanted: bool) -> None:
-        """Turn to the two surfaces in 3-D with all else hidden, or back."""
-        layers = self._viewer.layers
-        if wanted and self._loss is not None and self._target is not None:
-            self._hidden = [layer for layer in layers if layer.visible]
-            self._surfaces = self._landscape(self._loss, self._target)
-            for layer in self._hidden:
+        """Turn to the two surfaces in 3-D with all else hidden, or back to the view before."""
+        if wanted and self._shown is not None:
+            self._before = ViewState.of(self._viewer)
+            self._surfaces = self._landscape(self._shown)
+            for layer in self._viewer.layers:
                 layer.visible = False
             for layer in self._surfaces:
                 self._viewer.add_layer(layer)
+            self._viewer.dims.ndisplay = 3
+            self._viewer.reset_view()
+            camera_of(self._viewer).angles = _FROM_THE_SIDE
         else:
             for layer in self._surfaces:
-                if layer in layers:
-                    layers.remove(layer)
-            for layer in self._hidden:
-                layer.visible = True
-            self._surfaces, self._hidden = [], []
-        self._viewer.dims.ndisplay = 3 if self._surfaces else 2
-        self._viewer.reset_view()
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
+            self._surfaces = []
+            if self._before is not None:
+                self._before.bring_back(self._viewer)
+                self._before = None
 
-    def _landscape(self, loss: LossView, target: Image) -> list[Layer]:
-        height, width = (abs(float(target.scale[axis])) for axis in (-2, -1))
-        return [*surfaces(loss, (height, width))]
+    def _landscape(self, shown: LossLook) -> list[Layer]:
+        assert self._target is not None
+        axes = shown.seen.request.stack.axes
+        height, width = (abs(float(self._target.scale[axes.index(axis)])) for axis in "YX")
+        units = [self._target.units[axes.index(axis)] for axis in "YYX"]
+        return [*surfaces(shown.loss, (height, width), units)]
 
 
 def _table() -> QTableWidget:
     table = QTableWidget(len(BAND_NAMES), len(_HEAD))
-    table.setHorizontalHeaderLabels(list(_HEAD))
+    for column, (name, told) in enumerate(_HEAD.items()):
+        item = QTableWidgetItem(name)
+        item.setToolTip(told)
+        table.setHorizontalHeaderItem(column, item)
     table.setVerticalHeaderLabels(list(BAND_NAMES))
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
     header = table.horizontalHeader()
     assert header is not None
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    table.setFixedHeight(header.sizeHint().height() + 3 * 30 + 4)
+    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setSizeAdjustPolicy(QTableWidget.SizeAdjustPolicy.AdjustToContents)
+    table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return table
 
 

@@ -62,7 +62,7 @@ class PlaneLayers:
         self._layers: dict[str, Layer] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._layers)
+        return any(layer in self._viewer.layers for layer in self._layers.values())
 
     def __iter__(self) -> Any:
         return iter([*self._layers.values()])
@@ -110,6 +110,10 @@ class PlaneLayers:
                 del self._layers[kind]
                 return kind
         return None
+
+    def forget_deleted(self) -> None:
+        """Let go of all that the user has deleted: it is made anew when it is put again."""
+        self._layers = {kind: layer for kind, layer in self._layers.items() if layer in self._viewer.layers}
 
     def remove(self, *kinds: str) -> None:
         """Take layers away, all without a name."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite
+from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, relative_stain
 from napari_mitostain.weighting import (
     Histogram,
     LossView,
@@ -78,10 +79,20 @@ def look(request: Request) -> Look:
     return Look(request, prepared, view)
 
 
-def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossView:
+@dataclass(frozen=True)
+class LossLook:
+    """The loss of a plane that was looked at."""
+
+    seen: Look
+    loss: LossView
+
+
+def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
     """Compare a plane with a plane of its stain; the target is scaled as for training."""
-    target = IntensityRange.fit(seen.prepared.image).apply(fill_non_finite(seen.prepared.image))
-    return view_loss(target, stain.read(index), seen.view)
+    image = seen.prepared.image
+    scaled = IntensityRange.fit(image).apply(fill_non_finite(image))
+    target = np.where(np.isfinite(image), scaled, np.float32(np.nan))  # what is not known carries no loss
+    return LossLook(seen, view_loss(target, relative_stain(stain.read(index), stain.name), seen.view))
 
 
 def _prepare(request: Request) -> Prepared:

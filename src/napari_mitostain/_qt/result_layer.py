@@ -127,10 +127,13 @@ class ResultLayer:
             end = perf_counter()
             self._next_refresh = end + max(_REFRESH_S, _REFRESH_SHARE * (end - begin))
 
-    def finish(self) -> None:
-        """Leave the layer as far as it was filled. One that was not goes, or shows again what it showed before."""
+    def finish(self) -> bool:
+        """Leave the layer as far as it was filled, and tell whether the viewer has it so.
+
+        One that was not filled goes, or shows again what it showed before.
+        """
         if not self._is_own:
-            return
+            return False
         if not self._is_empty:
             self.record({})  # again, if the layer was another's meanwhile
             self.layer.refresh()
@@ -138,6 +141,7 @@ class ResultLayer:
             _apply(self.layer, self._before)
         elif self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
+        return not self._is_empty and self.layer in self._viewer.layers
 
     @property
     def _is_own(self) -> bool:

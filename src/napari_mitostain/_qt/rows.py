@@ -24,17 +24,22 @@ def narrowed(box: QComboBox) -> QComboBox:
     return box
 
 
-def reset_kept(box: ComboBox) -> bool:
-    """Renew a box's choices, and tell whether the chosen one stays; only if it does not has the value changed.
+def renew_choices(box: ComboBox) -> bool:
+    """Renew a box's choices without a word, and tell whether another one had to be chosen.
 
-    magicgui alone would find it by its text, and leave the choices in the order of their coming.
+    magicgui alone would find the chosen one by its text, and leave the choices in the order of their coming.
     """
     chosen = box.value
     with box.changed.blocked():
         box.native.clear()
         box.reset_choices()
-        if stays := chosen in box.choices:
+        if chosen in box.choices:
             box.value = chosen
-    if not stays:
+    return box.value is not chosen and box.value != chosen
+
+
+def reset_kept(box: ComboBox) -> bool:
+    """Renew a box's choices, and tell whether the chosen one stays; only if it does not has the value changed."""
+    if changed := renew_choices(box):
         box.changed.emit(box.value)
-    return stays
+    return not changed

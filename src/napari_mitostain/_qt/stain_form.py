@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_mitostain._qt.device_field import DeviceField
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
 from napari_mitostain._qt.model_field import ModelField
 from napari_mitostain._qt.result_layer import METADATA
@@ -47,8 +47,7 @@ class StainForm(QWidget):
         self._planes = ComboBox(choices=[("whole stack", "stack"), ("current plane", "view")])
         self._repeat = ComboBox(choices=[("replaces stain", "replace"), ("adds another", "add")])
         self._model = ModelField()
-        self._devices: Sequence[Device] = ()
-        self._device = ComboBox(choices=self._device_choices)
+        self._device = DeviceField()
         self._tile = QSpinBox()
         self._tile.setMaximum(16384)
         self._tile.setSingleStep(64)
@@ -102,17 +101,17 @@ class StainForm(QWidget):
                 request.planes,
                 request.repeat,
             )
-            self._device.value, self._precision.value = settings.device, settings.precision
+            self._device.ask(settings.device)
+            self._precision.value = settings.precision
             self._resample.value = settings.resample
             self._tile.setValue(settings.tile or 0)
         self._tell()
 
     def reset_choices(self, *_: Any) -> None:
-        """Follow the viewer's layers (napari calls this when they change), the models and the devices."""
+        """Follow the viewer's layers (napari calls this when they change), and the models."""
         before = self.value()
         with self._silent():
             reset_kept(self._layer)  # a renamed layer is the same layer
-            reset_kept(self._device)
             self._model.reset_choices()
             self._adapt()
         if self.value() != before:
@@ -120,14 +119,16 @@ class StainForm(QWidget):
 
     def show_devices(self, devices: Sequence[Device]) -> None:
         """Offer the devices of this machine, best first. They come from a job: torch knows them, and loads slowly."""
-        self._devices = devices
-        self.reset_choices()
+        self._device.show_devices(devices)
 
     def show_pixel_note(self, note: str, offer_resampling: bool) -> None:
         """Say something about the pixel size, or nothing, and offer to resample, or not."""
+        before = self.value()
         self._pixels.setText(note)
         self._pixels.setVisible(bool(note))
         self._resample.native.setVisible(offer_resampling)
+        if self.value() != before:  # a tick holds only where it is offered
+            self._tell()
 
     def _lay_out(self) -> None:
         rows = {
@@ -191,11 +192,6 @@ class StainForm(QWidget):
             if layer is not None and layer == active:
                 self._layer.value = layer
 
-    def _device_choices(self, _: Any) -> list[tuple[str, str]]:
-        if not self._devices:  # no job has found out yet: those there may be
-            return [(name, name) for name in ("auto", "mps" if sys.platform == "darwin" else "cuda", "cpu")]
-        return [(f"auto ({self._devices[0]})", "auto"), *((device, device) for device in self._devices)]
-
     def _adapt(self) -> None:
         """Fit the rows to the layer: its channel axis, and whether there is more than one plane."""
         layer: Image | None = self._layer.value
@@ -215,8 +211,8 @@ class StainForm(QWidget):
         slots = {
             "scale": self._tell,
             "units": self._tell,
-            "data": self.reset_choices,
-            "axis_labels": self.reset_choices,
+            "data": self._renew,
+            "axis_labels": self._renew,
         }
         for event, slot in slots.items():
             if self._followed is not None:
@@ -224,6 +220,12 @@ class StainForm(QWidget):
             if layer is not None:
                 layer.events[event].connect(slot)
         self._followed = layer
+
+    def _renew(self, *_: Any) -> None:
+        """Follow the chosen layer; what it is now may matter where the request stays the same."""
+        with self._silent():
+            self.reset_choices()
+        self._tell()
 
     def _bound_channel(self) -> None:
         self._show_row(self._channel, self._has_channels())

@@ -12,6 +12,7 @@ from napari_mitostain._qt.layers import carried, from_view, layer_stack, plane_i
 from napari_mitostain._qt.result_layer import ResultLayer, empty_result, find_result
 from napari_mitostain._qt.stain_job import ModelLoaded, StainPlan
 from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex
 
@@ -48,7 +49,12 @@ class StainRun:
         replaced = find_result(viewer, layer, "stain") if request.repeat == "replace" else None
         transforms = carried(layer, _first_pixel(self.plan))
         self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, LOOK, replaced)
+        self._source = layer.unique_id  # the layer itself may go
         self._wants_brightness, self._has_tiles = replaced is None, False
+
+    def is_of(self, layer: Image | None) -> bool:
+        """Tell whether a layer is the one that is stained."""
+        return layer is not None and layer.unique_id == self._source
 
     def receive(self, events: list[Event]) -> None:
         """Show what the job has done since the last call."""
@@ -75,6 +81,16 @@ class StainRun:
             return [True] * len(planes)
         seen = np.add(plane_in_view(layer, axes, dims.point), self.plan.origin)
         return [plane == tuple(seen) for plane in planes]
+
+
+def objection(request: StainRequest) -> str:
+    """Return the sentence that says why a layer cannot be stained as it is, "" if nothing speaks against it so far."""
+    try:
+        if request.layer is not None:
+            layer_stack(request.layer, request.channel_axis)
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 def make_plan(layer: Image, request: StainRequest, point: Sequence[float]) -> StainPlan:

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.card_view import CardView, card_of, pixel_note
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome
@@ -17,16 +18,21 @@ from napari_mitostain._qt.progress import words_for
 from napari_mitostain._qt.stain_form import StainForm
 from napari_mitostain._qt.stain_job import ModelLoaded, stain_job
 from napari_mitostain._qt.stain_request import StainRequest
-from napari_mitostain._qt.stain_run import StainRun
+from napari_mitostain._qt.stain_run import StainRun, objection
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.events import Event
+from napari_mitostain.model.card import Card
 
 if TYPE_CHECKING:
     import napari.viewer
 
+_NARROWEST_PX = 280
+"""Width at which the card's table of scores is readable."""
+
 _ENDED = {
     "done": "Done. The stain is predicted, not measured.",
     "cancelled": "Cancelled; the stain is kept as far as it came.",
+    "in vain": "Cancelled; nothing of the stain was kept.",
     "failed": "Stopped by an error: {}",
 }
 
@@ -43,6 +49,8 @@ class StainWidget(QWidget):
         super().__init__()
         self._viewer = viewer
         self._run: StainRun | None = None
+        self._seen: StainRequest | None = None
+        self._said = ""  # of the last thing that happened to what was asked for
         self.runner = JobRunner(self)
         self.form = StainForm(viewer)
         self.button = QPushButton("Stain")
@@ -52,6 +60,7 @@ class StainWidget(QWidget):
         layout = QVBoxLayout(self)
         for widget in (self.form, self.button, self.bar, self.words, self.card):
             layout.addWidget(widget)
+        self.setMinimumWidth(_NARROWEST_PX)
         self.bar.setMaximum(1000)
         self.words.setWordWrap(True)
         self.bar.hide()
@@ -75,15 +84,29 @@ class StainWidget(QWidget):
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self._progress)
         self.runner.ended.connect(self._finish)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _look(self, request: StainRequest) -> None:
-        """Show the model's card, and whether the image suits it."""
+        """Show the model's card, whether the image suits it, and what is to be said of this request."""
+        if request != self._seen:
+            self._seen, self._said = request, ""
         card = card_of(request.model) if request.model else "No model is installed."
-        size = layer_pixel_size(request.layer) if request.layer is not None else None
         self.card.show_card(card)
-        self.form.show_pixel_note(*(pixel_note(size, card) if request.layer is not None else ("", False)))
-        self.button.setEnabled(self.runner.is_running or (request.layer is not None and bool(request.model)))
+        if not self.runner.is_running:
+            problem = objection(request)
+            self._show_words(problem or self._said)
+            self.button.setEnabled(request.layer is not None and bool(request.model) and not problem)
+        self.form.show_pixel_note(*_pixel_note(request, card))
+
+    def _say(self, sentence: str) -> None:
+        """Say what has happened to what is asked for now; it holds until something else is asked for."""
+        self._seen, self._said = self.form.value(), sentence
+        self._look(self._seen)
+
+    def _show_words(self, words: str) -> None:
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
 
     def _toggle(self) -> None:
         if self.runner.is_running:
@@ -97,6 +120,7 @@ class StainWidget(QWidget):
             self._run = StainRun(self._viewer, request.layer, request)
         except MitostainError as error:
             show_error(str(error))
+            self._say(str(error))
             return
         self.button.setText("Cancel")
         self._progress(0.0, None)
@@ -111,20 +135,28 @@ class StainWidget(QWidget):
 
     def _progress(self, fraction: float, seconds: float | None) -> None:
         self.bar.setValue(round(1000 * fraction))
-        self.words.setText(words_for(seconds))
         self.bar.show()
-        self.words.show()
+        self._show_words(words_for(seconds))
 
     def _finish(self, outcome: Outcome) -> None:
         run, self._run = self._run, None
-        if run is not None:
-            run.result.finish()
+        is_kept = run is not None and run.result.finish()
         self.button.setText("Stain")
         self.bar.hide()
-        self.words.setText(_ENDED[outcome.kind].format(outcome.error))
-        self._look(self.form.value())
+        kind = "in vain" if outcome.kind == "cancelled" and not is_kept else outcome.kind
+        is_about = run is not None and run.is_of(self.form.value().layer)
+        self._say(_ENDED[kind].format(outcome.error) if is_about else "")
+
+    def _on_removing(self, _: Any) -> None:
+        use_context_of_canvas(self)
 
     def _on_removed(self, event: Any) -> None:
         """Stop when the user deletes the layer that is being filled; its source may go, its pixels are at hand."""
         if self._run is not None and event.value is self._run.result.layer:
             self.runner.cancel()
+
+
+def _pixel_note(request: StainRequest, card: Card | str) -> tuple[str, bool]:
+    if request.layer is None:
+        return "", False
+    return pixel_note(layer_pixel_size(request.layer), card, request.settings.resample)

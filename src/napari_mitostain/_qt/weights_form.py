@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, get_args
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_mitostain.config import Scope, WeightSettings
@@ -18,6 +18,8 @@ _RISE, _START, _SIGMAS = (-0.5, 1.0), (0.0, 1.0), (0.0, 6.0)
 _APART = 0.05
 """Multiples of σ that the two thresholds keep from one another."""
 
+_SUB = "₁₂₃"
+
 _SCOPES = {"patch": "each patch", "plane": "the plane in view", "stack": "the whole stack"}
 
 
@@ -27,6 +29,8 @@ class WeightsForm(QWidget):
     Attributes
     ----------
     valueChanged : Signal(WeightSettings)
+    save : QPushButton
+        For whoever knows where to.
     """
 
     valueChanged = Signal(object)  # noqa: N815
@@ -42,7 +46,9 @@ class WeightsForm(QWidget):
         self._sigmas = [_slider(*_SIGMAS) for _ in range(2)]
         self._concerns = QLabel()
         self._concerns.setWordWrap(True)
-        self._reset = QPushButton("Reset to the paper's")
+        self._reset = QPushButton("Reset")
+        self._reset.setToolTip("Back to the coefficients of the paper.")
+        self.load, self.save = QPushButton("Load…"), QPushButton("Save…")
         self._lay_out()
         self.setValue(WeightSettings())
         self._connect()
@@ -76,18 +82,32 @@ class WeightsForm(QWidget):
         grid.addWidget(QLabel("statistics of"), 0, 0)
         grid.addWidget(self._scope, 0, 1)
         rows = {
-            "first threshold, µ + … σ": self._sigmas[0],
-            "second threshold, µ + … σ": self._sigmas[1],
-            **{f"rise in band {n}, a{n}": slider for n, slider in enumerate(self._a, start=1)},
-            **{f"start of band {n}, b{n}": slider for n, slider in enumerate(self._b, start=1)},
+            "M₁ = µ + … σ": (self._sigmas[0], "The first threshold: what is darker is background."),
+            "M₂ = µ + … σ": (self._sigmas[1], "The second threshold: what is brighter is bright structures."),
+            **{
+                f"rise a{_SUB[n]}": (slider, f"By how much the weight rises within band {n + 1}.")
+                for n, slider in enumerate(self._a)
+            },
+            **{
+                f"start b{_SUB[n]}": (slider, f"The weight at which band {n + 1} begins.")
+                for n, slider in enumerate(self._b)
+            },
         }
-        for row, (name, slider) in enumerate(rows.items(), start=1):
-            grid.addWidget(QLabel(name), row, 0)
+        for row, (name, (slider, told)) in enumerate(rows.items(), start=1):
+            label = QLabel(name)
+            for widget in (label, slider):
+                widget.setToolTip(told)
+            grid.addWidget(label, row, 0)
             grid.addWidget(slider, row, 1)
+        self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
+        buttons = QHBoxLayout()
+        self.load.setToolTip("Load coefficients that were saved.")
+        for button in (self._reset, self.load, self.save):
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(grid)
-        layout.addWidget(self._reset)
+        layout.addLayout(buttons)
         layout.addWidget(self._concerns)
 
     def _connect(self) -> None:
@@ -99,12 +119,16 @@ class WeightsForm(QWidget):
         self._reset.clicked.connect(lambda: self.setValue(WeightSettings(scope=self.value().scope)))
 
     def _push_second(self, first: float) -> None:
+        if self._quiet:  # both are being set
+            return
         with self._silent():
             self._sigmas[1].setValue(max(self._sigmas[1].value(), first + _APART))
             self._sigmas[0].setValue(min(first, self._sigmas[1].value() - _APART))  # the other is at its end
         self._tell()
 
     def _push_first(self, second: float) -> None:
+        if self._quiet:
+            return
         with self._silent():
             self._sigmas[0].setValue(min(self._sigmas[0].value(), second - _APART))
             self._sigmas[1].setValue(max(second, self._sigmas[0].value() + _APART))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome
 from napari_mitostain._qt.latest import Latest
-from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_in_view
+from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, middle_of_view, plane_in_view
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
-from napari_mitostain._qt.weights_plot import FIRST, SECOND
+from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.weights_layers import KINDS, show_weights
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event
@@ -29,26 +28,7 @@ from napari_mitostain.weighting import Statistics
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_LOOKS: dict[str, Callable[..., Layer]] = {
-    "weights": partial(
-        Image,
-        colormap="viridis",
-        blending="translucent_no_depth",
-        opacity=0.5,  # half seen through: weights and image can be compared place by place
-        contrast_limits=(0.0, 1.0),
-        rgb=False,
-    ),
-    "contours": partial(
-        Labels,
-        colormap=DirectLabelColormap(color_dict={None: "transparent", 1: FIRST, 2: SECOND}),
-        opacity=0.9,
-    ),
-}
-"""How the layers are made; the lines come last and lie over the weights."""
-
-_DESCRIPTION = "Weights of the threshold-normalised L1 loss (Somani et al., BVM 2021), of the plane in view."
-
-_TRANSFORM_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_TRANSFORM_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +65,8 @@ class WeightsOverlay(QObject):
         self._known: Prepared | None = None
         self._whole: dict[int, Statistics] = {}
         self.layers = PlaneLayers(viewer)
-        self._settings, self._patch, self._shown = WeightSettings(), 256, frozenset({"weights", "contours"})
+        self._deleted: list[str] = []
+        self._settings, self._patch, self._shown = WeightSettings(), 256, KINDS
         self._connect()
 
     @property
@@ -113,13 +94,13 @@ class WeightsOverlay(QObject):
     def choose(self, settings: WeightSettings, patch: int, shown: frozenset[str]) -> None:
         """Weigh with other settings, and show "weights", "contours", both or neither."""
         self._settings, self._patch, self._shown = settings, patch, shown
-        for kind in _LOOKS.keys() - shown:
+        for kind in KINDS - shown:
             self.layers.remove(kind)
         self.refresh()
 
     def refresh(self) -> None:
         """Ask for the plane in view; the stack is measured first if that is still to be done."""
-        if self._source is None or self._stack is None:
+        if self._source is None or self._stack is None or not self._is_there():
             return
         index = plane_in_view(self._source, self._stack.axes, self._viewer.dims.point)
         channel = _channel_of(self._stack, index)
@@ -127,7 +108,7 @@ class WeightsOverlay(QObject):
         if self._settings.scope == "stack" and whole is None:
             self._measure(channel)
             return
-        at = _middle_of_view(self._viewer, self._source, self._stack.axes)
+        at = middle_of_view(self._viewer, self._source, self._stack.axes)
         request = Request(self._stack, index, self._settings, self._patch, at, whole, self._known)
         self._latest.ask(partial(look, request))
 
@@ -135,7 +116,7 @@ class WeightsOverlay(QObject):
         """Stop, and take the layers away."""
         self._leave()
         self._viewer.dims.events.point.disconnect(self._on_view)
-        self._viewer.camera.events.center.disconnect(self._on_camera)
+        camera_of(self._viewer).events.center.disconnect(self._on_camera)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _connect(self) -> None:
@@ -144,21 +125,27 @@ class WeightsOverlay(QObject):
         self.runner.received.connect(self._on_measured)
         self.runner.ended.connect(self._on_measurement_ended)
         self._viewer.dims.events.point.connect(self._on_view)
-        self._viewer.camera.events.center.connect(self._on_camera)
+        camera_of(self._viewer).events.center.connect(self._on_camera)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _leave(self) -> None:
         """Let go of the layer that was followed."""
-        self._latest.drop()
-        self.runner.cancel()
+        self._forget()
         if self._source is not None:
             self._listen(self._source, "disconnect")
-        self._source, self._stack, self._known = None, None, None
-        self._whole.clear()
+        self._source, self._stack = None, None
         self.layers.remove()
 
+    def _forget(self) -> None:
+        """Drop what is known of the layer's pixels, and what is still to come of them."""
+        self._latest.drop()
+        self.runner.cancel()
+        self._known = None
+        self._whole.clear()
+
     def _listen(self, source: Image, how: str) -> None:
-        getattr(source.events.data, how)(self._on_data)
+        for name in ("data", "axis_labels"):
+            getattr(source.events[name], how)(self._on_data)
         for name in _TRANSFORM_EVENTS:
             getattr(source.events[name], how)(self._on_view)
 
@@ -170,19 +157,37 @@ class WeightsOverlay(QObject):
             self.refresh()
 
     def _on_data(self, _: Any = None) -> None:
-        """Begin anew with the layer's new data."""
-        source = self._source
-        self._leave()
+        """Begin anew with the layer's new data; the layers that show it stay, with the user's own look."""
+        assert self._source is not None
+        self._forget()
         try:
-            self.follow(source)
+            self._stack = _stack_of(self._source)
         except ImageError as error:
+            self._leave()
             self.failed.emit(error)
+        self.refresh()
 
     def _on_removed(self, event: Any) -> None:
+        """Stop at once; layers go later, as napari may be taking out a selection that they belong to."""
         if event.value is self._source:
+            self._forget()
+        elif (kind := self.layers.forget(event.value)) is not None:
+            self._deleted.append(kind)
+        else:
+            return
+        QTimer.singleShot(0, self._settle)
+
+    def _settle(self) -> None:
+        """Follow no layer that is gone; say which of the own ones the user has deleted."""
+        deleted, self._deleted = self._deleted, []
+        if self._source is not None and not self._is_there():
             self._leave()
-        if (kind := self.layers.forget(event.value)) is not None:
-            self.removed.emit(kind)
+        else:
+            for kind in deleted:
+                self.removed.emit(kind)
+
+    def _is_there(self) -> bool:
+        return self._source in self._viewer.layers
 
     def _measure(self, channel: int) -> None:
         """Measure the stack in a job; the look follows when it is done."""
@@ -202,16 +207,10 @@ class WeightsOverlay(QObject):
             self.refresh()
 
     def _show(self, seen: Look) -> None:
-        if self._source is None or seen.request.stack is not self._stack:
+        if self._source is None or seen.request.stack is not self._stack or not self._is_there():
             return
         self._known = seen.prepared
-        place = Place(self._source, self._stack, seen.request.index)
-        told = {"settings": seen.request.settings.to_dict(), "description": _DESCRIPTION}
-        pixels: dict[str, Any] = {"weights": seen.view.weights, "contours": seen.view.contours}
-        for kind, make in _LOOKS.items():
-            if kind in self._shown:
-                named = partial(make, name=f"{self._source.name} TN {kind}")
-                self.layers.put(kind, pixels[kind], place, named, told)
+        show_weights(self.layers, seen, Place(self._source, self._stack, seen.request.index), self._shown)
         self.looked.emit(seen)
 
 
@@ -227,12 +226,3 @@ def _stack_of(source: Image) -> Stack:
 def _channel_of(stack: Stack, index: PlaneIndex) -> int:
     letters = [axis for axis in stack.axes if axis not in "YX"]
     return index[letters.index("C")] if "C" in letters else 0
-
-
-def _middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
-    """Return the row and the column of a layer in the middle of the canvas."""
-    point = list(viewer.dims.point)
-    for axis, place in zip(viewer.dims.displayed, viewer.camera.center[-len(viewer.dims.displayed) :], strict=True):
-        point[axis] = place
-    position = np.nan_to_num(layer.world_to_data(point))
-    return int(position[axes.index("Y")]), int(position[axes.index("X")])

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QPalette
 
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.weighting import Bands, Histogram, Statistics, tn_weights
@@ -15,6 +16,9 @@ FIRST, SECOND = "#40e0ff", "#ff5050"
 """Colours of the two thresholds, here and on the canvas."""
 
 _CURVE_POINTS = 400
+
+_DECIMALS = 2
+"""Of a dragged multiple of σ: the form shows as many, and a pixel of the screen is more."""
 
 
 class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
@@ -27,6 +31,7 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
     """
 
     dragged = Signal(float, float)
+    _is_made = False
 
     def __init__(self) -> None:
         super().__init__(background=None)
@@ -38,16 +43,27 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
         self._counts = self.plot(stepMode="center", fillLevel=0, brush=(150, 150, 150, 90), pen=(150, 150, 150))
         self._weights = pg.PlotCurveItem(pen=pg.mkPen("#ffd000", width=2))
         self._over = _overlaid(self, self._weights)
-        self._marks = {name: self._mark(name, "#999999", False) for name in ("µ", "max")}
+        self._marks = {name: self._mark(name, "gray", False) for name in ("µ", "max")}
         self._thresholds = [self._mark("M₁", FIRST, True), self._mark("M₂", SECOND, True)]
         self._measured: Statistics | None = None
+        self._is_made = True
+        self._follow_theme()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Follow napari's theme."""
+        super().changeEvent(event)
+        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
+        if self._is_made and event is not None and event.type() in changes:
+            self._follow_theme()
 
     def show_plane(self, histogram: Histogram, measured: Statistics, edges: Bands, settings: WeightSettings) -> None:
         """Draw a plane's histogram, its thresholds, and the weight of each intensity."""
-        self._measured = measured
+        self._measured, self._sigmas = measured, settings.sigmas
         self._counts.setData(histogram.edges, np.log10(1 + histogram.counts))
         ramp = np.linspace(measured.minimum, measured.maximum, _CURVE_POINTS)
-        self._weights.setData(ramp, tn_weights(ramp, settings, measured))
+        weights = tn_weights(ramp, settings, measured)
+        self._weights.setData(ramp, weights)
+        self._over.setYRange(min(0.0, float(weights.min())), max(1.0, float(weights.max())))
         _, first, second, _ = edges.edges
         for line, place in zip(self._lines(), (measured.mean, measured.maximum, first, second), strict=True):
             if not line.moving:  # the user holds it
@@ -58,6 +74,17 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
         """Return where the two thresholds are drawn."""
         first, second = (float(line.value()) for line in self._thresholds)
         return first, second
+
+    def _follow_theme(self) -> None:
+        """Draw axes and marks in the colour of the theme's text."""
+        colour = self.palette().color(QPalette.ColorRole.WindowText)
+        for side in ("bottom", "left", "right"):
+            axis = self.getAxis(side)
+            axis.setPen(colour)
+            axis.setTextPen(colour)
+        for mark in self._marks.values():
+            mark.setPen(pg.mkPen(colour, style=Qt.PenStyle.DashLine))
+            mark.label.setColor(colour)
 
     def _lines(self) -> list[Any]:
         return [*self._marks.values(), *self._thresholds]
@@ -77,10 +104,11 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
             line.sigDragged.connect(self._tell)
         return line
 
-    def _tell(self, *_: Any) -> None:
+    def _tell(self, line: Any) -> None:
         if self._measured is not None and self._measured.std > 0:
-            first, second = ((place - self._measured.mean) / self._measured.std for place in self.thresholds())
-            self.dragged.emit(first, second)
+            place = round((float(line.value()) - self._measured.mean) / self._measured.std, _DECIMALS)
+            first, second = self._sigmas  # the other stays what it is, to the last digit
+            self.dragged.emit(*((place, second) if line is self._thresholds[0] else (first, place)))
 
 
 def _overlaid(plot: Any, curve: Any) -> Any:

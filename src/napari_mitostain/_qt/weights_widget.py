@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -23,17 +22,19 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.rows import narrowed, renew_choices
 from napari_mitostain._qt.weights_form import WeightsForm
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain._qt.weights_plot import WeightsPlot
 from napari_mitostain.errors import MitostainError
-from napari_mitostain.weighing import write_weighting
+from napari_mitostain.weighing import read_weighting, write_weighting
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
+    import napari.viewer
 
 
 class WeightsWidget(QWidget):
@@ -44,7 +45,7 @@ class WeightsWidget(QWidget):
     viewer : napari.viewer.Viewer
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._overlay = WeightsOverlay(viewer, self)
@@ -54,7 +55,6 @@ class WeightsWidget(QWidget):
         self.plot = WeightsPlot()
         self.shown = {"weights": QCheckBox("weights"), "contours": QCheckBox("thresholds")}
         self.words = QLabel()
-        self.save = QPushButton("Save…")
         self.loss = LossSection(viewer)
         self._lay_out()
         self._connect()
@@ -69,10 +69,8 @@ class WeightsWidget(QWidget):
 
     def reset_choices(self, *_: Any) -> None:
         """Follow the viewer's layers; napari calls this when they change."""
-        chosen = self.layer.value
-        self.layer.reset_choices()
-        if chosen in self.layer.choices:
-            self.layer.value = chosen
+        if renew_choices(self.layer):
+            QTimer.singleShot(0, self._follow)  # when napari has taken out all that is on its way out
         self.loss.reset_choices()
 
     def event(self, event: QEvent | None) -> bool:
@@ -80,6 +78,7 @@ class WeightsWidget(QWidget):
         if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.loss.close_layers()
             self._overlay.close()
+            self._viewer.layers.events.removing.disconnect(self._on_removing)
         return bool(super().event(event))
 
     def _lay_out(self) -> None:
@@ -90,14 +89,12 @@ class WeightsWidget(QWidget):
         for box in self.shown.values():
             box.setChecked(True)
         self._rows = QFormLayout()
-        self._rows.addRow("image", self.layer.native)
+        self._rows.addRow("image", narrowed(self.layer.native))
         self._rows.addRow("patch size", self.patch)
         show = QHBoxLayout()
         for widget in (QLabel("show"), *self.shown.values()):
             show.addWidget(widget)
         show.addStretch()
-        show.addWidget(self.save)
-        self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
         self.words.setWordWrap(True)
         loss = QCollapsible("Loss of a stain", expandedIcon="▾", collapsedIcon="▸")
         loss.addWidget(self.loss)
@@ -110,6 +107,7 @@ class WeightsWidget(QWidget):
         inner.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -122,11 +120,16 @@ class WeightsWidget(QWidget):
         for box in self.shown.values():
             box.toggled.connect(self._apply)
         self.plot.dragged.connect(self.form.set_sigmas)
-        self.save.clicked.connect(self._save)
+        self.form.load.clicked.connect(self._load)
+        self.form.save.clicked.connect(self._save)
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
+        self._viewer.layers.events.removing.connect(self._on_removing)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
+
+    def _on_removing(self, _: Any) -> None:
+        use_context_of_canvas(self)
 
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
@@ -169,6 +172,14 @@ class WeightsWidget(QWidget):
             try:
                 write_weighting(Path(name), self.form.value())
                 show_info(f"Saved the coefficients to {name}.")
+            except MitostainError as error:
+                show_error(str(error))
+
+    def _load(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Load coefficients", "", "JSON (*.json)")
+        if name:
+            try:
+                self.form.setValue(read_weighting(Path(name)))
             except MitostainError as error:
                 show_error(str(error))
 

@@ -20,7 +20,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("target", type=path, help="fluorescence: TIFF, OME-Zarr or PNG")
     parser.add_argument("output", type=path, help=".ome.tif, .tif, .zarr or .png")
     parser.add_argument(
-        "--scope", choices=("plane", "stack"), default="plane", help="pixels the statistics are taken over"
+        "--scope",
+        choices=("plane", "stack"),
+        help="pixels the statistics are taken over; default that of FILE.json, or plane",
     )
     parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of fluorescence, from 0")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
@@ -36,8 +38,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_mitostain.weighing import read_weighting, weigh_file
     from napari_mitostain.weighting import BAND_NAMES
 
-    chosen = WeightSettings() if arguments.weighting is None else read_weighting(arguments.weighting)
-    settings = replace(chosen, scope=arguments.scope)
+    settings = WeightSettings() if arguments.weighting is None else read_weighting(arguments.weighting)
+    settings = replace(settings, scope=arguments.scope or (settings.scope if settings.scope == "stack" else "plane"))
     events = weigh_file(arguments.target, arguments.output, settings, arguments.channel, arguments.overwrite)
     planes = [
         {name: getattr(event, name) for name in _TOLD}  # not the weights themselves: a stack may be larger than memory

@@ -12,12 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array, sides
+from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array, relative_stain, sides
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
-
-_ROUNDING = 1e-3
-"""How far half precision and resampling may carry a stain out of [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     for name, stained, truth, bright in _planes(predicted, target, brightfield):
         if holes := stained.size - np.count_nonzero(np.isfinite(stained)):
             notices.append(f"{holes} pixel(s) of the prediction for {name} are not finite and count as 0.")
-        planes[name] = score(_relative(stained, name), truth)
+        planes[name] = score(relative_stain(stained, name), truth)
         baselines.setdefault("constant", []).append(score(constant_baseline(truth), truth))
         if bright is not None:
             baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
@@ -142,16 +139,3 @@ def _opened(source: Any) -> Stack:
     if isinstance(source, Stack):
         return source
     return read_stack(source) if isinstance(source, (str, Path)) else load_array(source)
-
-
-def _relative(stain: NDArray[Any], name: str) -> NDArray[np.float32]:
-    """Bring a stain to [0, 1]: integers span their type, floats must lie there but for rounding."""
-    if stain.dtype.kind in "ui":
-        return (stain / np.float32(np.iinfo(stain.dtype).max)).clip(0, 1)
-    values = np.where(np.isfinite(stain), stain, 0)
-    low, high = float(values.min()), float(values.max())
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
-        raise ImageError(
-            f"Expected a stain in [0, 1] for {name}, got {low:.4g} to {high:.4g}; divide it by what stands for 1."
-        )
-    return values.clip(0, 1).astype(np.float32)

@@ -3,7 +3,7 @@
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
 from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array, sides
-from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, scale_brightfield
+from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
 
 __all__ = [
     "UNITS",
@@ -14,6 +14,7 @@ __all__ = [
     "guess_axes",
     "load_array",
     "notice_of_first_channel",
+    "relative_stain",
     "require_apart",
     "scale_brightfield",
     "sides",

@@ -11,12 +11,16 @@ from scipy.ndimage import uniform_filter1d
 from scipy.special import ndtri
 
 from napari_mitostain.config import ScalingSettings
+from napari_mitostain.errors import ImageError
 
 _SAMPLE = 512
 """Rows and columns that percentiles are taken from: enough for a stable estimate, quick on any plane."""
 
 _ROUGH_SAMPLE, _PERCENTILES, _REACH = 128, (1.0, 99.0), 4.0
 """Where outliers begin: at 4 times the contrast beyond it, some 20 standard deviations, no structure of a cell lies."""
+
+_ROUNDING = 1e-3
+"""By how much a stain may lie outside [0, 1]: what interpolation and half precision do."""
 
 _LINES = 32
 """Rows filtered at a time."""
@@ -53,6 +57,32 @@ def fill_non_finite(image: NDArray[Any]) -> NDArray[Any]:
     if image.dtype.kind != "f" or (finite := np.isfinite(image)).all():
         return image
     return np.where(finite, image, np.median(image[finite]) if finite.any() else 0)
+
+
+def relative_stain(stain: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Bring a stain to [0, 1]: integers span their type, floats must lie there but for rounding.
+
+    Parameters
+    ----------
+    stain : ndarray
+        Plane (Y, X); pixels that are not finite become 0.
+    name : str
+        Of its image, for the error's sentence.
+
+    Raises
+    ------
+    ImageError
+        If a float stain lies outside [0, 1].
+    """
+    if stain.dtype.kind in "ui":
+        return (stain / np.float32(np.iinfo(stain.dtype).max)).clip(0, 1)
+    values = np.where(np.isfinite(stain), stain, 0)
+    low, high = float(values.min()), float(values.max())
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ImageError(
+            f"Expected a stain in [0, 1] for {name}, got {low:.4g} to {high:.4g}; divide it by what stands for 1."
+        )
+    return values.clip(0, 1).astype(np.float32)
 
 
 def _exact_plane(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
 from napari_mitostain.image import Stack, notice_of_first_channel, require_apart
 from napari_mitostain.image.files import SUFFIXES, Provenance, list_images, open_writer, read_stack
+from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.stack import stain_stack, zoom_for
 
@@ -130,7 +131,17 @@ def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -
 
 
 def provenance(model: Model, settings: StainSettings, source: str, channel: int) -> Provenance:
-    """Describe where a stain comes from; written into every output and every layer."""
+    """Describe where a stain comes from; written into every output and every layer.
+
+    "settings" are what was asked for, "computed" says where and how "auto" was decided on this machine.
+
+    Raises
+    ------
+    DeviceError
+        If the device that was asked for is not there.
+    """
+    device = choose_device(settings.device)
+    precision = str(choose_dtype(settings.precision, device)).removeprefix("torch.")
     return Provenance(
         software=f"napari-mitostain {version('napari-mitostain')}",
         channel_name=CHANNEL_NAME,
@@ -140,6 +151,7 @@ def provenance(model: Model, settings: StainSettings, source: str, channel: int)
             "model": model.card.name,
             "model_sha256": model.sha256,
             "settings": settings.to_dict(),
+            "computed": {"device": device.type, "precision": precision},
             "source": source,
             "channel": channel,
         },

@@ -22,6 +22,9 @@ from napari_mitostain.staining.tiler import PlaneTiler
 _MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
 
+_PLANES_NAMED = 5
+"""Planes that a notice names one by one; a long stack could have thousands."""
+
 
 def stain(
     image: Any,
@@ -110,9 +113,7 @@ def stain_stack(
         image = stack.read(index)
         usable = fill_non_finite(image)
         if usable is not image:
-            yield Notice(
-                message=f"Plane {index} of {stack.name} has pixels that are not finite, their median stands in."
-            )
+            yield Notice(message=f"{_named(stack, index)} has pixels that are not finite, their median stands in.")
         scaled = scale_brightfield(resampled(usable, zoom), model.card.scaling)
         stained = np.zeros(scaled.shape, np.float32)
         if not scaled.any():
@@ -132,11 +133,36 @@ def stain_stack(
         whole = fitted(stained, (slice(0, image.shape[0]), slice(0, image.shape[1])))
         yield PlaneDone(plane=stack.stained_index(index), values=whole, done=done + 1, total=len(indices))
     if blank and len(blank) == len(indices):
-        raise ImageError(
-            f"Expected brightfield with contrast in {stack.name}, got constant planes; choose another channel."
-        )
+        raise _no_contrast(stack, blank)
     if blank:
-        yield Notice(message=f"{len(blank)} plane(s) of {stack.name} are constant, their stain is empty: {blank}.")
+        yield Notice(message=_empty(stack, blank))
+
+
+def _named(stack: Stack, index: PlaneIndex) -> str:
+    """Name a plane for people: "plane t=0, z=3 of cells.tif"; a stack of one plane by its own name."""
+    return f"Plane {_position(stack, index)} of {stack.name}" if index else stack.name
+
+
+def _position(stack: Stack, index: PlaneIndex) -> str:
+    letters = [axis.lower() for axis in stack.axes if axis not in "YX"]
+    return ", ".join(f"{axis}={i}" for axis, i in zip(letters, index, strict=True))
+
+
+def _empty(stack: Stack, blank: list[PlaneIndex]) -> str:
+    if len(blank) == 1:
+        return f"{_named(stack, blank[0])} is constant, its stain is empty."
+    some = "; ".join(_position(stack, index) for index in blank[:_PLANES_NAMED])
+    more = "; …" if len(blank) > _PLANES_NAMED else ""
+    return f"{len(blank)} planes of {stack.name} are constant, their stain is empty: {some}{more}."
+
+
+def _no_contrast(stack: Stack, blank: list[PlaneIndex]) -> ImageError:
+    one, planes = len(blank) == 1, len(stack.planes())
+    got = f"{len(blank)} constant planes" if not one else "a constant plane" if planes > 1 else "a constant image"
+    other = "channel" if stack.channel_count > 1 else "plane" if planes > len(blank) else "image"
+    return ImageError(
+        f"Expected brightfield with contrast in {stack.name}, got {got} (equal pixels); choose another {other}."
+    )
 
 
 def zoom_for(stack: Stack, model: Model, settings: StainSettings) -> float | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import ImageError
 from napari_mitostain.weighting.plane_view import PlaneView
-from napari_mitostain.weighting.shares import BAND_NAMES, Shares, band_shares
+from napari_mitostain.weighting.shares import Shares, band_shares
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,6 @@ class LossView:
     def tn_loss(self) -> float:
         """Mean of the weighted error over all pixels."""
         return float(self.weighted.mean(dtype=np.float64))
-
-    def sentences(self) -> tuple[str, str, str]:
-        """Say for each band what it carries of the loss before and after weighting."""
-        rows = zip(BAND_NAMES, self.pixels, self.plain, self.weighed, strict=True)
-        first, second, third = (
-            f"{name.capitalize()} ({pixels:.0%} of the pixels): {plain:.0%} of the plain L1 loss, "
-            f"{weighed:.0%} of the TN loss."
-            for name, pixels, plain, weighed in rows
-        )
-        return first, second, third
 
 
 def view_loss(target: NDArray[Any], stain: NDArray[Any], seen: PlaneView) -> LossView:
