@@ -66,6 +66,7 @@ BAD: list[tuple[type, dict[str, Any]]] = [
             {"learning_rate": math.inf},
             {"minimum_area": -0.1},
             {"minimum_area": math.inf},
+            {"minimum_area": 1.01},
             {"weight_l1": -1.0},
             {"weight_l1": math.inf},
             {"pixel_size_um": 0.0},

@@ -66,9 +66,14 @@ def require_whole(name: str, value: int, least: int) -> None:
 
 def require_above_zero(name: str, value: float) -> None:
     """Raise `SettingsError` unless `value` is a finite number above zero."""
-    require_at_least(name, value, 0)
-    if not value > 0:
-        raise SettingsError(f"Expected {name} to be above zero, got {value!r}; give such a number.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < inf:
+        raise SettingsError(f"Expected {name} to be a number above zero, got {value!r}; give such a number.")
+
+
+def require_fraction(name: str, value: float) -> None:
+    """Raise `SettingsError` unless `value` is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise SettingsError(f"Expected {name} to be a number from 0 to 1, got {value!r}; give such a number.")
 
 
 def _is_number(value: object) -> bool:
@@ -235,8 +240,8 @@ class TrainSettings(_Settings):
         for name in ("batch_size", "patch", "crops_per_frame", "base_channels", "depth"):
             require_whole(name, getattr(self, name), 1)
         require_whole("seed", self.seed, 0)
-        for name in ("minimum_area", "weight_l1"):
-            require_at_least(name, getattr(self, name), 0)
+        require_fraction("minimum_area", self.minimum_area)
+        require_at_least("weight_l1", self.weight_l1, 0)
         require_above_zero("learning_rate", self.learning_rate)
         if self.pixel_size_um is not None:
             require_above_zero("pixel_size_um", self.pixel_size_um)

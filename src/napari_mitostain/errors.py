@@ -10,6 +10,15 @@ class MitostainError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
+def clause(error: Exception) -> str:
+    """Return what an error says as a part of another's sentence: of our own errors, what was expected and what came."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MitostainError):
+        text = text.rpartition("; ")[0] or text
+        text = text[:1].lower() + text[1:]
+    return text.rstrip(".;") or type(error).__name__
+
+
 class ImageError(MitostainError, ValueError):
     """The image itself cannot be used: its shape, axes, data type or content."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import FileError, SettingsError
 from napari_mitostain.events import Event, FileDone, Measured, PlaneDone, PlaneWeighed
-from napari_mitostain.image import PlaneIndex, Stack, require_apart
+from napari_mitostain.image import PlaneIndex, Stack, notice_of_first_channel, require_apart
 from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
 from napari_mitostain.weighting import Statistics, band_numbers, band_shares, bands, merged, statistics, tn_weights
 
@@ -114,10 +114,12 @@ def weigh_file(
     target: Path,
     output: Path,
     settings: WeightSettings = WeightSettings(),
-    channel: int = 0,
+    channel: int | None = None,
     overwrite: bool = False,
 ) -> Iterator[Event]:
     """Write the weight map of a fluorescence image, with its axes and pixel size; see `weigh_stack`.
+
+    Without a channel the first is taken, and a `Notice` says so if there are several.
 
     Raises
     ------
@@ -125,15 +127,17 @@ def weigh_file(
     """
     require_apart(target, output)
     stack = read_stack(target)
-    stack.planes(channel)  # an unknown channel is refused before anything is written
+    chosen = channel or 0
+    stack.planes(chosen)  # an unknown channel is refused before anything is written
     origin = Provenance(
         software=f"napari-mitostain {version('napari-mitostain')}",
         channel_name="TN weights",
         description="Weights of the threshold-normalised L1 loss (Somani et al., BVM 2021), in [0, 1].",
-        details={"settings": settings.to_dict(), "source": target.name, "channel": channel},
+        details={"settings": settings.to_dict(), "source": target.name, "channel": chosen},
     )
     with open_writer(output, stack, origin, overwrite) as writer:
-        for event in weigh_stack(stack, settings, channel):
+        yield from notice_of_first_channel(stack, channel)
+        for event in weigh_stack(stack, settings, chosen):
             if isinstance(event, PlaneDone):
                 writer.write(event.plane, event.values)
             yield event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,8 +154,8 @@ def test_output_that_is_the_input(refused: Refusal, image: Path, tmp_path: Path)
 
 def test_output_below_a_file(refused: Refusal, image: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused("stain", image, tmp_path / "file" / "out.tif", "--model", "tiny")
-    refused("weights", image, tmp_path / "file" / "out.tif")
+    assert "inside a file" in refused("stain", image, tmp_path / "file" / "out.tif", "--model", "tiny")
+    assert "inside a file" in refused("weights", image, tmp_path / "file" / "deep" / "out.tif")
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out", "out.tif.gz"])
@@ -169,7 +170,9 @@ def test_stack_into_a_picture(refused: Refusal, image: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("channel", [-1, 1])
 def test_channel_out_of_range(refused: Refusal, image: Path, tmp_path: Path, channel: int) -> None:
-    assert "channel" in refused("stain", image, tmp_path / "o.tif", "--model", "tiny", "--channel", channel)
+    assert "channel 0 of cells.tif, which has one channel, got" in refused(
+        "stain", image, tmp_path / "o.tif", "--model", "tiny", "--channel", channel
+    )
     assert "channel" in refused("weights", image, tmp_path / "o.tif", "--channel", channel)
 
 
@@ -189,15 +192,44 @@ def test_benchmark_of_nothing(refused: Refusal, size: int, repeats: int) -> None
     refused("benchmark", "--size", size, "--repeats", repeats)
 
 
-@pytest.mark.parametrize("option", [["--tile", "abc"], ["--tile", "1.5"], ["--device", "abacus"], ["--chanel", "1"]])
+def unparsed(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on standard error that the parser refuses arguments with."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("mitostain: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    "option", [["--tile", "abc"], ["--tile", "1.5"], ["--channel", "x"], ["--device", "abacus"], ["--chanel", "1\n2"]]
+)
 def test_words_that_the_parser_does_not_know(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["stain", str(image), str(tmp_path / "o.tif"), *option])
-    assert caught.value.code == 2
-    assert option[0] in capsys.readouterr().err
+    line = unparsed(capsys, "stain", image, tmp_path / "o.tif", *option)
+    assert option[0] in line
+    assert line.endswith("; see mitostain stain --help." if option[0] != "--chanel" else "; see mitostain --help.")
     assert not (tmp_path / "o.tif").exists()
+
+
+def test_words_where_numbers_are_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("train", tmp_path, "--output", tmp_path / "run")
+    assert "argument --seed: expected a whole number, got 'x'; see" in unparsed(capsys, *command, "--seed", "x")
+    assert "argument --minutes: expected a number, got 'x'; see" in unparsed(capsys, *command, "--minutes", "x")
+    assert "--epochs" in unparsed(capsys, *command, "--minutes", 1, "--epochs", 1)
+
+
+@pytest.mark.parametrize("command", [["stain", "", "o.tif"], ["stain", "i.tif", ""], ["train", "", "--output", "run"]])
+def test_empty_path_is_not_the_current_folder(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert "expected a path, got an empty text" in unparsed(capsys, *command)
+
+
+def test_empty_model_is_not_the_default_one(refused: Refusal, image: Path, tmp_path: Path) -> None:
+    assert "got ''" in refused("stain", image, tmp_path / "o.tif", "--model", "")
 
 
 def test_unknown_model_names_those_that_are_there(refused: Refusal, image: Path, tmp_path: Path) -> None:
@@ -263,11 +295,15 @@ def test_training_on_bad_input(refused: Refusal, pairs_folder: Callable[..., Pat
     assert "at least 256×256" in refused("train", folder, "--output", run)
     small = ("--output", run, "--patch", 32)
     assert "brightfield" in refused("train", tmp_path, *small)
-    assert "epochs" in refused("train", folder, *small, "--epochs", 0)
-    assert "minutes" in refused("train", folder, *small, "--minutes", "nan")
-    assert "seed" in refused("train", folder, *small, "--seed", -1)
-    assert "batch_size" in refused("train", folder, *small, "--batch-size", 0)
-    assert "learning_rate" in refused("train", folder, *small, "--learning-rate", 0)
+    assert "--epochs to be" in refused("train", folder, *small, "--epochs", 0)
+    for minutes in ("nan", -1, 0):
+        assert "--minutes to be a number above zero" in refused("train", folder, *small, "--minutes", minutes)
+    assert "--seed to be" in refused("train", folder, *small, "--seed", -1)
+    assert "--batch-size to be" in refused("train", folder, *small, "--batch-size", 0)
+    assert "--learning-rate to be" in refused("train", folder, *small, "--learning-rate", 0)
+    assert "--weight-l1 to be" in refused("train", folder, *small, "--weight-l1", -1)
+    assert "--pixel-size to be" in refused("train", folder, *small, "--pixel-size", 0)
+    assert "--minimum-area to be a number from 0 to 1" in refused("train", folder, *small, "--minimum-area", 1.5)
     assert "patch" in refused("train", folder, "--output", run, "--patch", 24)
     assert "'c'" in refused("train", folder, *small, "--holdout", "c")
     assert "config.json" in refused("train", folder, *small, "--resume")
@@ -278,4 +314,27 @@ def test_training_on_bad_input(refused: Refusal, pairs_folder: Callable[..., Pat
 
 def test_evaluation_of_different_sizes(refused: Refusal, image: Path, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "other.tif", GRAY)
-    assert "one size" in refused("evaluate", image, tmp_path / "other.tif")
+    assert "got 2×53×71 and 40×50; " in refused("evaluate", image, tmp_path / "other.tif")
+
+
+def test_training_on_pairs_of_different_sizes(refused: Refusal, pairs_folder: Callable[..., Path]) -> None:
+    folder = pairs_folder("a_1.tif", "b_1.tif")
+    assert "got 32×32 for" in refused("train", folder, "--output", folder.parent / "run", "--patch", 64)
+    tifffile.imwrite(folder / "mitochondria" / "b_1.tif", GRAY)
+    sentence = refused("train", folder, "--output", folder.parent / "run", "--patch", 32)
+    assert "got 32×32 for" in sentence
+    assert "40×50 for" in sentence
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 20, 30), (3, 20, 30)])
+def test_planes_that_were_saved_as_colours(refused: Refusal, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # tifffile is about to stop taking them for colours
+        tifffile.imwrite(tmp_path / "in.tif", np.zeros(shape, np.uint8))
+    sentence = refused("stain", tmp_path / "in.tif", tmp_path / "out.tif", "--model", "tiny")
+    assert "if they are 3 planes, save them with named axes or photometric='minisblack'" in sentence
+
+
+def test_colours_are_not_taken_for_planes(refused: Refusal, tmp_path: Path) -> None:
+    colour(tmp_path / "in.tif")
+    assert "convert it to grayscale." in refused("stain", tmp_path / "in.tif", tmp_path / "out.tif", "--model", "tiny")

@@ -64,6 +64,8 @@ def test_weights_of_a_channel(mitostain: Any, tmp_path: Path, output: str) -> No
     tifffile.imwrite(tmp_path / "in.ome.tif", image, ome=True, photometric="minisblack", metadata={"axes": "CYX"})
     done = mitostain("weights", tmp_path / "in.ome.tif", tmp_path / output, "--channel", 1)
     assert (done.status, done.err) == (0, "")
+    unsaid = mitostain("weights", tmp_path / "in.ome.tif", tmp_path / f"first-{output}")
+    assert "2 channels, of which the first is taken" in unsaid.err
     assert str(tmp_path / output) in done.out
     written = read_stack(tmp_path / output)
     assert written.plane_shape == (30, 41)

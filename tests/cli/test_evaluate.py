@@ -35,7 +35,20 @@ def test_table_has_a_row_for_the_stain_and_each_baseline(mitostain: Any, files: 
     done = mitostain("evaluate", files["stain"], files["target"])
     rows = [line.split()[0] for line in done.out.splitlines()]
     assert rows[1:4] == ["stain", "constant", "ceiling"]
-    assert "variance " not in done.out.split("constant:")[0]
+    assert "variance" not in done.out
+    done = mitostain("evaluate", files["stain"], files["target"], "--brightfield", files["bright"])
+    assert "variance: blurred local variance of the brightfield" in done.out.splitlines()[-1]
+
+
+def test_pixels_that_are_not_finite_are_told(mitostain: Any, files: dict[str, Path]) -> None:
+    stain = tifffile.imread(files["stain"])
+    stain[3, 4:7] = np.nan
+    tifffile.imwrite(files["stain"], stain)
+    done = mitostain("evaluate", files["stain"], files["target"], "--json")
+    (notice,) = done.json["notices"]
+    assert "3 pixel(s) of the prediction for target.tif are not finite" in notice
+    assert done.err == f"mitostain: {notice}\n"
+    assert mitostain("evaluate", files["perfect"], files["target"], "--json").json["notices"] == []
 
 
 def test_perfect_stain_gives_json_that_any_program_reads(mitostain: Any, files: dict[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -74,6 +75,11 @@ def test_folder_is_stained_and_the_bad_one_named(
     assert [line.split(" was left out")[0] for line in notices] == ["mitostain: b.tif"]
     assert "1 that cannot: b.tif" in error
     assert "Traceback" not in done.err
+    again = mitostain("stain", source, tmp_path / "json", "--model", model_file, "--json")
+    assert (again.status, again.err.splitlines()[-1]) == (2, error)
+    told = json.loads(again.out)
+    assert told["outputs"] == [str(tmp_path / "json" / name) for name in ("a.tif", "c.tif")]
+    assert [f"mitostain: {notice}" for notice in told["notices"]] == notices
 
 
 def test_notices_go_to_standard_error_and_into_the_json(

@@ -70,6 +70,14 @@ def test_train_says_where_the_model_is(folder: Path, tmp_path: Path, capsys: pyt
     assert "No acquisition is held out" in printed.err
 
 
+def test_train_says_what_it_holds_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", str(folder), *TINY, "--epochs", "1"]
+    assert main([*command, "--output", str(tmp_path / "run"), "--holdout", "b"]) == 0
+    assert capsys.readouterr().err == "mitostain: held out for validation: b\n"
+    assert main([*command, "--output", str(tmp_path / "leaks"), "--split", "patch"]) == 0
+    assert "held out" not in capsys.readouterr().err
+
+
 def test_folder_of_a_run_is_refused_and_resumed(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,9 +95,9 @@ def test_resumed_run_says_what_it_does_not_follow(
     command = ["train", str(folder), "--output", str(tmp_path / "run")]
     assert main([*command, *TINY, "--epochs", "1"]) == 0
     capsys.readouterr()
-    assert main([*command, "--resume"]) == 0  # what is not given is as it was
+    assert main([*command, "--resume", "--json"]) == 0  # what is not given is as it was
     assert capsys.readouterr().err == ""
-    assert main([*command, "--resume", "--minutes", "2", "--seed", "5"]) == 0
+    assert main([*command, "--resume", "--minutes", "2", "--seed", "5", "--json"]) == 0
     (notice,) = capsys.readouterr().err.splitlines()
     assert "epochs 1 and not None, minutes None and not 2.0, seed 0 and not 5" in notice
 
@@ -110,7 +118,7 @@ def test_interrupt_stops_at_a_checkpoint_from_which_the_run_goes_on(
         process.send_signal(signal.SIGINT)
         said = process.stdout.read(), process.stderr.read()
         assert process.wait(60) == 130
-    assert said[1] == "mitostain: interrupted\n"
+    assert said[1] == "mitostain: interrupted; the same command with --resume goes on from the checkpoint\n"
     assert not (run / "model.safetensors").exists()
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint.safetensors", "config.json", "events.jsonl"]
     uninterrupted = [str(whole) if part == str(run) else part for part in command]

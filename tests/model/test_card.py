@@ -114,5 +114,13 @@ def test_broken_card_is_refused_in_a_sentence_that_names_it(text: str | bytes) -
     assert "\n" not in str(caught.value)
 
 
+def test_fault_of_a_setting_is_a_part_of_one_sentence() -> None:
+    with pytest.raises(ModelError) as caught:
+        Card.from_json(changed(scaling={"background_px": 0}), "my/card.json")
+    said = str(caught.value)
+    assert "(expected background_px to be a number of at least 1, got 0)" in said
+    assert (said.count("Expected"), said.count(";"), said.count(".;")) == (1, 1, 0)
+
+
 def test_field_of_a_later_version_is_passed_over() -> None:
     assert Card.from_json(changed(colour="green"), "there") == FULL

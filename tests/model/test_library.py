@@ -132,6 +132,24 @@ def test_unknown_model_is_refused_with_the_names_there_are(of_the_user: Path) ->
     assert DEFAULT_MODEL in refusal("no-such-model")
 
 
+def test_folder_of_a_run_is_its_model(tiny_model: Model, of_the_user: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert "run that is complete" in refusal(tmp_path / "run")
+    save_model(tiny_model, tmp_path / "run" / "model.safetensors")
+    assert load_card(tmp_path / "run").name == "tiny"
+    assert load_model(str(tmp_path / "run")).sha256 == load_model(tmp_path / "run" / "model.safetensors").sha256
+
+
+def test_installed_model_wins_over_a_run_of_its_name(
+    tiny_model: Model, of_the_user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / DEFAULT_MODEL).mkdir()
+    save_model(tiny_model, tmp_path / DEFAULT_MODEL / "model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert load_card(DEFAULT_MODEL).name == DEFAULT_MODEL
+    assert load_card(f"./{DEFAULT_MODEL}").name == "tiny"
+
+
 def test_model_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "does not exist" in refusal(tmp_path / "gone.safetensors")
 
@@ -152,7 +170,6 @@ def test_truncated_weights_are_refused(saved: Path, kept: float) -> None:
         b"GIF89a" * 99,
         b"\xff" * 4096,  # a header of 2^64 - 1 bytes
         (8).to_bytes(8, "little") + b"not JSON",
-        (2).to_bytes(8, "little") + b"{}",  # no weights at all
     ],
 )
 def test_weights_of_other_bytes_are_refused(saved: Path, content: bytes) -> None:
@@ -164,14 +181,21 @@ def test_weights_of_other_bytes_are_refused(saved: Path, content: bytes) -> None
 def test_weights_of_another_architecture_than_the_card_s_are_refused(saved: Path, size: dict[str, int]) -> None:
     card = saved.with_suffix(".json")
     card.write_text(json.dumps(json.loads(card.read_text()) | size))
-    assert "tiny" in refusal(saved)
+    said = refusal(saved)
+    assert "weights that fit the card of tiny" in said
+    assert all(str(value) in said for value in size.values())
 
 
 def test_weights_with_a_tensor_too_few_are_refused(saved: Path) -> None:
     weights = load_file(saved)
     weights.pop("head.bias")
     save_file(weights, saved)
-    assert "damaged" in refusal(saved)
+    assert "fit the card" in refusal(saved)
+
+
+def test_file_without_any_weights_is_refused(saved: Path) -> None:
+    saved.write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert "fit the card" in refusal(saved)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +309,45 @@ def test_closing_the_job_of_a_folder_keeps_the_files_that_are_done(
     next(events)  # in the middle of the second
     events.close()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.ome.TIFF", "out.zarr", "out.png"])
+def test_folder_never_goes_into_a_folder_with_the_name_of_an_image(
+    tiny_model: Model, folder: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(FileError, match=r"a folder for the stains .* the name of an image"):
+        list(stain_folder(folder, tmp_path / name, tiny_model))
+    assert not (tmp_path / name).exists()
+
+
+def notices(events: Iterable[Event]) -> list[str]:
+    return [event.message for event in events if isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize(("size", "told"), [(0.1, False), (0.104, False), (0.096, False), (0.106, True), (0.2, True)])
+def test_pixels_of_another_size_than_the_models_are_told(
+    tiny_model: Model, planes: np.ndarray, tmp_path: Path, size: float, told: bool
+) -> None:
+    metadata = {"axes": "YX", "PhysicalSizeX": size, "PhysicalSizeY": size}
+    tifffile.imwrite(tmp_path / "in.ome.tif", planes[0, 0], ome=True, metadata=metadata)
+    said = notices(stain_file(tmp_path / "in.ome.tif", tmp_path / "out.tif", tiny_model))
+    assert len(said) == told
+    assert all(f"{size:.3g} µm" in message and "0.1 µm" in message and "--resample" in message for message in said)
+    resample = StainSettings(resample=True)
+    assert notices(stain_file(tmp_path / "in.ome.tif", tmp_path / "resampled.tif", tiny_model, resample)) == []
+
+
+def test_first_of_several_channels_is_taken_and_told(
+    tiny_model: Model, source: Path, planes: np.ndarray, tmp_path: Path
+) -> None:
+    (said,) = notices(stain_file(source, tmp_path / "first.tif", tiny_model, EXACT))
+    assert "cells.ome.tif has 2 channels, of which the first is taken" in said
+    assert notices(stain_file(source, tmp_path / "chosen.tif", tiny_model, EXACT, channel=0)) == []
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "first.tif"), tifffile.imread(tmp_path / "chosen.tif"))
+    metadata = {"axes": "CYX", "Channel": {"Name": ["TMRE", "Bright"]}}
+    tifffile.imwrite(tmp_path / "named.ome.tif", planes[0], ome=True, photometric="minisblack", metadata=metadata)
+    (said,) = notices(stain_file(tmp_path / "named.ome.tif", tmp_path / "named.tif", tiny_model))
+    assert "2 channels (0 TMRE, 1 Bright)" in said
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])

@@ -201,7 +201,7 @@ def test_nothing_but_constant_planes_is_an_error(tiny_model: Model, value: float
         (np.zeros((4, 4), complex), "complex128"),
         (np.zeros((4, 4), bool), "bool"),
         (np.zeros((4, 4), object), "object"),
-        (np.zeros((0, 4)), r"\(0, 4\)"),
+        (np.zeros((0, 4)), r"0×4"),
         (np.zeros(4), "got 1"),
         (np.zeros((1, 1, 1, 1, 4, 4)), "got 6"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
@@ -18,11 +19,13 @@ from napari_mitostain.config import ScalingSettings, StainSettings, TrainSetting
 from napari_mitostain.errors import DeviceError, FileError, ImageError, ModelError, SettingsError, TrainingError
 from napari_mitostain.events import PASSING, EpochDone, Event, Measured, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.image import scale_brightfield
+from napari_mitostain.model.library import load_card
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.scoring import score
 from napari_mitostain.staining import stain
 from napari_mitostain.training import session
 from napari_mitostain.training.pairs import Pair
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
 TINY = TrainSettings(
@@ -261,8 +264,14 @@ def test_full_disk_at_the_stop_is_told(pairs: list[Pair], tmp_path: Path, monkey
     assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
 
 
-def test_full_disk_in_the_log_is_told(pairs: list[Pair], tmp_path: Path) -> None:
-    (tmp_path / "run" / "events.jsonl").mkdir(parents=True)  # refuses to be appended to, as a full disk does
+def test_full_disk_in_the_log_is_told(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = RunFolder.create
+
+    def create_without_room(self: RunFolder, *arguments: Any) -> None:
+        create(self, *arguments)
+        (self.path / "events.jsonl").mkdir()  # refuses to be appended to, as a full disk does
+
+    monkeypatch.setattr(RunFolder, "create", create_without_room)
     with pytest.raises(FileError, match=r"events\.jsonl"):
         list(train(pairs, tmp_path / "run", TINY))
 
@@ -273,6 +282,38 @@ def test_folder_that_holds_a_run_is_refused(pairs: list[Pair], tmp_path: Path) -
     with pytest.raises(FileError, match="--resume"):
         list(train(pairs, tmp_path / "run", TINY))
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+
+
+def test_folder_that_holds_other_files_is_refused(pairs: list[Pair], tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(FileError, match=r"new or empty folder .* which holds thesis\.txt; "):
+        list(train(pairs, tmp_path, TINY))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_empty_folder_becomes_the_run(pairs: list[Pair], tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").write_text("")
+    next(train(pairs, tmp_path, TINY))
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_pairs_with_little_to_learn_from_are_named(pairs_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = pairs_folder("a_t1.tif", "a_t2.tif", "b_t1.tif")
+    holed = tifffile.imread(folder / "mitochondria" / "a_t2.tif").astype(np.float32) / 255
+    holed[3, 4] = np.nan
+    tifffile.imwrite(folder / "mitochondria" / "a_t2.tif", holed)
+    tifffile.imwrite(folder / "brightfield" / "b_t1.tif", np.full((32, 32), 7, np.uint8))
+    said = [event.message for event in of_kind(list(train(folder, tmp_path / "run", TINY)), Notice)]
+    assert [message.split(": ")[1] for message in said] == ["a_t2.tif.", "b_t1.tif."]
+    assert "not finite" in said[0]
+    assert "constant brightfield" in said[1]
+
+
+def test_card_of_a_run_says_what_it_was_trained_on(pairs_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = pairs_folder("a_t1.tif", "a_t2.tif", "b_t1.tif", "c_t1.tif")
+    *_, done = train(folder, tmp_path / "run", replace(TINY, holdout=("c",)))
+    (data,) = load_card(done.model).data
+    assert data == {"name": "pairs, 3 pair(s) of 2 acquisition(s)", "source": str(folder), "licence": "not stated"}
 
 
 def test_folder_that_cannot_be_made_is_refused(pairs: list[Pair], tmp_path: Path) -> None:
@@ -291,6 +332,13 @@ def test_nothing_to_resume(pairs: list[Pair], tmp_path: Path) -> None:
 def test_damaged_settings_of_a_run(pairs: list[Pair], tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises((TrainingError, SettingsError)):
+        list(train(pairs, tmp_path, TINY, resume=True))
+
+
+def test_fault_of_a_run_s_settings_is_a_part_of_one_sentence(pairs: list[Pair], tmp_path: Path) -> None:
+    config = {"pairs": "p", "settings": TINY.to_dict() | {"seed": -1}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TrainingError, match=r"^Expected the settings .*\(expected seed to be .*, got -1\); [^;]*\.$"):
         list(train(pairs, tmp_path, TINY, resume=True))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
+from napari_mitostain.cli.options import path
 from napari_mitostain.errors import SettingsError
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
@@ -16,8 +16,8 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("demo", help="open the viewer on sample data: stack, stain, weight overlay")
-    parser.add_argument("--screenshot", type=Path, metavar="FILE.png", help="save a picture of the window and close")
-    parser.add_argument("--output", type=Path, metavar="FILE.ome.tif", help="save the stain as well")
+    parser.add_argument("--screenshot", type=path, metavar="FILE.png", help="save a picture of the window and close")
+    parser.add_argument("--output", type=path, metavar="FILE.ome.tif", help="save the stain as well")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     parser.set_defaults(run=run)
 

@@ -11,10 +11,11 @@ from importlib.metadata import version
 from typing import Protocol
 
 from napari_mitostain.cli import benchmark, demo, evaluate, models, stain, train, weights
+from napari_mitostain.cli.parser import WRONG_INPUT, Parser
 from napari_mitostain.errors import MitostainError
 
-DONE, WRONG_INPUT, INTERRUPTED, UNHEARD = 0, 2, 130, 141
-"""Exit statuses; as shells do, those of a signal (SIGINT, SIGPIPE) are its number and 128."""
+DONE, INTERRUPTED, UNHEARD = 0, 130, 141
+"""Exit statuses beside `WRONG_INPUT`; as shells do, those of a signal (SIGINT, SIGPIPE) are its number and 128."""
 
 
 class Command(Protocol):
@@ -58,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("mitostain: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"mitostain: {str(stop) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     return DONE
 
@@ -71,7 +72,7 @@ def _print_any_text() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="mitostain", description="See the mitochondria in brightfield, without a dye."
     )
     parser.add_argument("--version", action="version", version=version("napari-mitostain"))

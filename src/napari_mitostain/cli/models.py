@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_json(listing)
     listing.set_defaults(run=run_list)
     showing = actions.add_parser("show", help="the card of a model")
-    showing.add_argument("model", help="name of an installed model, or a .safetensors file")
+    showing.add_argument("model", help="an installed model's name, a .safetensors file, or the folder of a run")
     add_json(showing)
     showing.set_defaults(run=run_show)
 

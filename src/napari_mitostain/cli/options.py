@@ -14,7 +14,22 @@ def whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}; give one such as 512") from None
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def number(text: str) -> float:
+    """Parse a number; see `whole_number`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
+def path(text: str) -> Path:
+    """Parse a path; an empty one, such as of a variable that is not set, would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got an empty text")
+    return Path(text)
 
 
 def add_compute_options(parser: argparse.ArgumentParser, default: str = "auto") -> None:
@@ -38,7 +53,7 @@ def stain_settings(arguments: argparse.Namespace) -> StainSettings:
 def add_weighting(parser: argparse.ArgumentParser) -> None:
     """Add ``--weighting``, a file for `weighing.read_weighting`."""
     parser.add_argument(
-        "--weighting", type=Path, metavar="FILE.json", help="coefficients of the TN weights, as the viewer saves them"
+        "--weighting", type=path, metavar="FILE.json", help="coefficients of the TN weights, as the viewer saves them"
     )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 
-from napari_mitostain.cli.options import add_json, add_weighting, whole_number
+from napari_mitostain.cli.options import add_json, add_weighting, path, whole_number
 from napari_mitostain.cli.progress import drain
 
 _TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shares", "weight_shares")
@@ -18,14 +17,14 @@ _TOLD = ("plane", "minimum", "mean", "std", "maximum", "thresholds", "pixel_shar
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser("weights", help="write the TN weight map of a fluorescence image")
-    parser.add_argument("target", type=Path, help="fluorescence: TIFF, OME-Zarr or PNG")
-    parser.add_argument("output", type=Path, help=".ome.tif, .tif, .zarr or .png")
+    parser.add_argument("target", type=path, help="fluorescence: TIFF, OME-Zarr or PNG")
+    parser.add_argument("output", type=path, help=".ome.tif, .tif, .zarr or .png")
     parser.add_argument(
         "--scope",
         choices=("plane", "stack"),
         help="pixels the statistics are taken over; default that of FILE.json, or plane",
     )
-    parser.add_argument("--channel", type=whole_number, default=0, metavar="N")
+    parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of fluorescence, from 0")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     add_weighting(parser)
     add_json(parser)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array, relative_stain
+from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array, relative_stain, sides
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
 
@@ -27,10 +27,13 @@ class Report:
         Of the stain, for each plane.
     baselines : mapping of str to Scores
         Means over the same planes: "constant", "variance" where brightfield was given, "ceiling".
+    notices : tuple of str
+        What the user should know about the images.
     """
 
     planes: Mapping[str, Scores]
     baselines: Mapping[str, Scores]
+    notices: tuple[str, ...] = ()
 
     @property
     def mean(self) -> Scores:
@@ -43,6 +46,7 @@ class Report:
             "mean": _json_ready(self.mean),
             "baselines": {name: _json_ready(scores) for name, scores in self.baselines.items()},
             "planes": {name: _json_ready(scores) for name, scores in self.planes.items()},
+            "notices": list(self.notices),
         }
 
 
@@ -53,8 +57,8 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     ----------
     predicted, target, brightfield : Path, str, Stack or array-like
         A file, a folder of files with the same names in each, or an image. Integer predictions span the range of their
-        type, float ones lie in [0, 1]; targets are scaled as for training (see `IntensityRange.fit`). Without
-        `brightfield` the variance baseline is left out.
+        type, float ones lie in [0, 1], and what of them is not finite counts as 0, with a notice; targets are scaled as
+        for training (see `IntensityRange.fit`). Without `brightfield` the variance baseline is left out.
 
     Returns
     -------
@@ -68,21 +72,24 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
         If sizes differ, or a float prediction leaves [0, 1].
     """
     planes: dict[str, Scores] = {}
+    notices: list[str] = []
     baselines: dict[str, list[Scores]] = {}
-    for name, stain, truth, bright in _planes(predicted, target, brightfield):
-        planes[name] = score(stain, truth)
+    for name, stained, truth, bright in _planes(predicted, target, brightfield):
+        if holes := stained.size - np.count_nonzero(np.isfinite(stained)):
+            notices.append(f"{holes} pixel(s) of the prediction for {name} are not finite and count as 0.")
+        planes[name] = score(relative_stain(stained, name), truth)
         baselines.setdefault("constant", []).append(score(constant_baseline(truth), truth))
         if bright is not None:
             baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
         baselines.setdefault("ceiling", []).append(score(ceiling(truth), truth))
-    return Report(planes, {name: mean_scores(scores) for name, scores in baselines.items()})
+    return Report(planes, {name: mean_scores(scores) for name, scores in baselines.items()}, tuple(notices))
 
 
 def _json_ready(scores: Scores) -> dict[str, float | None]:
     return {name: value if isfinite(value) else None for name, value in scores.to_dict().items()}
 
 
-_Plane = tuple[str, NDArray[np.float32], NDArray[np.float32], NDArray[Any] | None]
+_Plane = tuple[str, NDArray[Any], NDArray[np.float32], NDArray[Any] | None]
 
 
 def _planes(predicted: Any, target: Any, brightfield: Any) -> Iterator[_Plane]:
@@ -91,14 +98,14 @@ def _planes(predicted: Any, target: Any, brightfield: Any) -> Iterator[_Plane]:
         counts = [len(stack.planes()) for stack in stacks]
         if len({*counts}) > 1 or len({stack.plane_shape for stack in stacks}) > 1:
             raise ImageError(
-                f"Expected images of one size for {name}, got {[stack.shape for stack in stacks]}; "
+                f"Expected images of one size for {name}, got {' and '.join(sides(s.shape) for s in stacks)}; "
                 "compare the same field."
             )
         stained, target, *others = stacks
         truths = target.read_planes()
         intensities = IntensityRange.fit(truths)
         for number, truth in enumerate(truths):
-            stain = relative_stain(stained.read(stained.planes()[number]), name)
+            stain = stained.read(stained.planes()[number])
             bright = fill_non_finite(others[0].read(others[0].planes()[number])) if others else None
             label = name if counts[0] == 1 else f"{name}[{number}]"
             yield label, stain, intensities.apply(fill_non_finite(truth)), bright

@@ -1,7 +1,8 @@
 """Planes and stacks, their scaling, and the files they come from and go to."""
 
+from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
-from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array
+from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
 
 __all__ = [
@@ -12,7 +13,9 @@ __all__ = [
     "fill_non_finite",
     "guess_axes",
     "load_array",
+    "notice_of_first_channel",
     "relative_stain",
     "require_apart",
     "scale_brightfield",
+    "sides",
 ]

@@ -85,6 +85,8 @@ class Stack:
             If there is no such channel.
         """
         if not 0 <= channel < self.channel_count:
+            if self.channel_count == 1:
+                raise ImageError(f"Expected channel 0 of {self.name}, which has one channel, got {channel}; choose it.")
             raise ImageError(
                 f"Expected a channel from 0 to {self.channel_count - 1} in {self.name}, got {channel}; choose another."
             )
@@ -143,6 +145,11 @@ class Stack:
         return 1.0 if isclose(own, pixel_size, rel_tol=1e-3) else own / pixel_size
 
 
+def sides(shape: Sequence[int]) -> str:
+    """Return a shape as people write it, such as "3×256×256"."""
+    return "×".join(map(str, shape))
+
+
 def guess_axes(ndim: int) -> str:
     """Name the axes of an array that came without names: Y and X last, Z, T and C before them."""
     if not 2 <= ndim <= len(AXES):
@@ -174,7 +181,8 @@ def _require_axes(stack: Stack) -> None:
     axes, shape = stack.axes, stack.shape
     if "S" in axes:
         raise ImageError(
-            f"Expected a grayscale image in {stack.name}, got colour samples (RGB); convert it to grayscale."
+            f"Expected a grayscale image in {stack.name}, got colour samples (RGB); convert it to grayscale"
+            f"{_if_planes(stack)}."
         )
     if len(axes) != len(shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes):
         raise ImageError(
@@ -188,6 +196,14 @@ def _require_axes(stack: Stack) -> None:
         )
 
 
+def _if_planes(stack: Stack) -> str:
+    """Advise on samples that may be planes: tifffile takes 3 or 4 planes for colours unless it is told otherwise."""
+    if stack.axes.endswith("S"):
+        return ""
+    count = stack.shape[stack.axes.index("S")]
+    return f" or, if they are {count} planes, save them with named axes or photometric='minisblack'"
+
+
 def _require_content(stack: Stack) -> None:
     dtype = np.dtype(stack.data.dtype)
     if dtype.kind not in "uif":
@@ -195,4 +211,4 @@ def _require_content(stack: Stack) -> None:
             f"Expected integer or float intensities in {stack.name}, got {dtype}; convert the image first."
         )
     if 0 in stack.shape:
-        raise ImageError(f"Expected at least one pixel in {stack.name}, got shape {stack.shape}; check the file.")
+        raise ImageError(f"Expected at least one pixel in {stack.name}, got {sides(stack.shape)}; check the file.")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from napari_mitostain.config import ScalingSettings, WeightSettings, require_above_zero, require_whole
-from napari_mitostain.errors import ModelError
+from napari_mitostain.errors import ModelError, clause
 
 FORMAT = "mitostain-model/1"
 
@@ -106,7 +106,8 @@ class Card:
             card.to_text()  # a card that cannot be shown lacks something
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
-                f"Expected a model card of format {FORMAT} in {source}, got {error}; save or download the model again."
+                f"Expected a model card of format {FORMAT} in {source}, got one with a fault ({clause(error)}); "
+                "save or download the model again."
             ) from error
         return card
 

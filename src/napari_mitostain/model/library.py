@@ -14,6 +14,8 @@ from napari_mitostain.model.card import Card
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT_MODEL = "h9c2-omp25"
+MODEL_OF_RUN = "model.safetensors"
+"""Name of the weights in the folder of a training run."""
 
 _PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin"}
 
@@ -40,7 +42,7 @@ def find_weights(name: str | Path) -> Path:
     Parameters
     ----------
     name : str or Path
-        Name of a bundled or user's model, or a ``.safetensors`` file.
+        Name of a bundled or user's model, a ``.safetensors`` file, or the folder of a training run.
 
     Raises
     ------
@@ -57,11 +59,14 @@ def find_weights(name: str | Path) -> Path:
             raise ModelError(f"Expected a model file, got {path}, which does not exist; check the path.")
         return path
     files = model_files()
-    if str(name) not in files:
-        raise ModelError(
-            f"Expected a model among {', '.join(files) or 'none installed'}, got {str(name)!r}; choose one of them."
-        )
-    return files[str(name)]
+    if str(name) in files:
+        return files[str(name)]
+    if name != "" and (of_run := path / MODEL_OF_RUN).is_file():
+        return of_run
+    raise ModelError(
+        f"Expected a model among {', '.join(files) or 'none installed'}, got {str(name)!r}; choose one of them, "
+        "a .safetensors file or the folder of a run that is complete."
+    )
 
 
 def _card_beside(path: Path) -> Card:

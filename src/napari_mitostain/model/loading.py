@@ -61,7 +61,8 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     Parameters
     ----------
     name : str or Path
-        Name of a bundled or user's model, or a ``.safetensors`` file with its ``.json`` card beside it.
+        Name of a bundled or user's model, a ``.safetensors`` file with its ``.json`` card beside it, or the folder of
+        a training run.
 
     Returns
     -------
@@ -76,11 +77,18 @@ def load_model(name: str | Path = DEFAULT_MODEL) -> Model:
     card = load_card(path)
     try:
         content = path.read_bytes()
-        generator = _generator(card, load(content))
+        weights = _weights(load(content))
     except (SafetensorError, RuntimeError, TypeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(
             f"Expected the weights of {card.name} in {path}, got a damaged file ({reason}); copy it again."
+        ) from error
+    try:
+        generator = _generator(card, weights)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"Expected weights that fit the card of {card.name} ({card.base_channels} base channels, depth "
+            f"{card.depth}) in {path}, got others; copy {path.name} and {path.stem}.json from one place."
         ) from error
     return Model(card, generator, hashlib.sha256(content).hexdigest())
 
@@ -106,11 +114,16 @@ def save_model(model: Model, path: Path) -> Model:
     return Model(model.card, model.generator, hashlib.sha256(content).hexdigest())
 
 
-def _generator(card: Card, stored: dict[str, Tensor]) -> Generator:
-    """Build the card's generator around its weights; a card they do not fit costs no memory."""
+def _weights(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights in float32, all of them finite."""
     weights = {key: value.float() if value.is_floating_point() else value for key, value in stored.items()}
     if not all(bool(value.isfinite().all()) for value in weights.values()):
         raise ValueError("its weights are not finite")
+    return weights
+
+
+def _generator(card: Card, weights: dict[str, Tensor]) -> Generator:
+    """Build the card's generator around its weights; a card they do not fit costs no memory."""
     with torch.device("meta"):
         generator = Generator(card.base_channels, card.depth)
     generator.load_state_dict(weights, assign=True)

@@ -11,13 +11,16 @@ from pathlib import Path
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
-from napari_mitostain.image import require_apart
-from napari_mitostain.image.files import Provenance, list_images, open_writer, read_stack
+from napari_mitostain.image import Stack, notice_of_first_channel, require_apart
+from napari_mitostain.image.files import SUFFIXES, Provenance, list_images, open_writer, read_stack
 from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.stack import stain_stack, zoom_for
 
 CHANNEL_NAME = "Mitochondria (digitally predicted)"
+
+_TOLERANCE = 0.05
+"""Pixel sizes that differ by less are the same for a generator that saw cells of all sizes."""
 
 
 def stain_file(
@@ -25,7 +28,7 @@ def stain_file(
     output: Path,
     model: Model,
     settings: StainSettings = StainSettings(),
-    channel: int = 0,
+    channel: int | None = None,
     overwrite: bool = False,
 ) -> Generator[Event, None, None]:
     """Stain an image file into another, plane by plane; the output appears once it is complete.
@@ -38,14 +41,15 @@ def stain_file(
         Ends in ``.tif``, ``.tiff``, ``.zarr`` or ``.png``; has the axes and pixel size of the source.
     model : Model
     settings : StainSettings
-    channel : int
+    channel : int, optional
+        Position of brightfield along axis C; by default the first, and a `Notice` if there are several.
     overwrite : bool
         Replace an existing output; never the source itself.
 
     Yields
     ------
     Event
-        Those of `stain_stack`, then `FileDone`.
+        Those of `stain_stack` and `Notice`, then `FileDone`.
 
     Raises
     ------
@@ -53,10 +57,13 @@ def stain_file(
     """
     require_apart(source, output)
     stack = read_stack(source)
-    stack.planes(channel)  # an unknown channel is refused before anything is written
+    chosen = channel or 0
+    stack.planes(chosen)  # an unknown channel is refused before anything is written
     applied = replace(settings, resample=settings.resample and zoom_for(stack, model, settings) is not None)
-    with open_writer(output, stack, provenance(model, applied, source.name, channel), overwrite) as writer:
-        for event in stain_stack(stack, model, settings, channel):
+    with open_writer(output, stack, provenance(model, applied, source.name, chosen), overwrite) as writer:
+        yield from notice_of_first_channel(stack, channel)
+        yield from _notice_of_pixel_size(stack, model, settings)
+        for event in stain_stack(stack, model, settings, chosen):
             if isinstance(event, PlaneDone):
                 writer.write(event.plane, event.values)
             yield event
@@ -68,7 +75,7 @@ def stain_folder(
     output: Path,
     model: Model,
     settings: StainSettings = StainSettings(),
-    channel: int = 0,
+    channel: int | None = None,
     overwrite: bool = False,
 ) -> Iterator[Event]:
     """Stain every image of a folder into files of the same names in another; see `stain_file`.
@@ -78,8 +85,14 @@ def stain_folder(
     Raises
     ------
     FileError
-        If an output exists or is an input, before any work; at the end, if an image could not be stained.
+        If the output has the name of an image, or an output exists or is an input, before any work; at the end, if an
+        image could not be stained.
     """
+    if output.suffix.lower() in SUFFIXES:
+        raise FileError(
+            f"Expected a folder for the stains of the images in {source}, got {output}, the name of an image; "
+            f"leave out {output.suffix}."
+        )
     files = list_images(source)
     for path in files:
         require_apart(path, output / path.name)
@@ -105,6 +118,16 @@ def stain_folder(
 def _of_folder(event: Event, done: int, total: int) -> Event:
     """Turn the part of a file that is done into the part of the folder."""
     return replace(event, fraction=(done + event.fraction) / total) if isinstance(event, TileDone) else event
+
+
+def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -> Iterator[Notice]:
+    """Say that the generator will see cells of another size than it was trained on, unless it will not."""
+    zoom = None if settings.resample else stack.zoom_to(model.card.pixel_size_um)
+    if zoom is not None and abs(zoom - 1) > _TOLERANCE:
+        yield Notice(
+            message=f"{stack.name} has pixels of {stack.pixel_size:.3g} µm, {model.card.name} was trained on "
+            f"{model.card.pixel_size_um:.3g} µm; expect a poor stain, or bring it to that size with --resample."
+        )
 
 
 def provenance(model: Model, settings: StainSettings, source: str, channel: int) -> Provenance:

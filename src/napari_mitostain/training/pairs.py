@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import ScalingSettings, Scope, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
-from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield
+from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield, sides
 from napari_mitostain.image.files import list_images, read_stack
 from napari_mitostain.weighting import Statistics, merged, statistics
 
 _POSITION = re.compile(r"(_t\d+)?(_z\d+)?(_\d+)?$", re.IGNORECASE)
 """What a file name says about time, depth and crop within its acquisition."""
+
+_LISTED = 10
+"""Pairs that are named in a message at most."""
 
 _TIME_OR_DEPTH = re.compile(r"_[tz]\d+(_\d+)?\.", re.IGNORECASE)
 
@@ -37,6 +40,8 @@ class Pair:
         Fluorescence (Y, X) in [0, 1].
     measured : Statistics, optional
         Of the target's plane or acquisition, where the weights are to take theirs from there.
+    finite : bool
+        Whether all pixels of both images were finite; if not, the median of the others stands in.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Pair:
     brightfield: NDArray[np.float32]
     target: NDArray[np.float32]
     measured: Statistics | None = None
+    finite: bool = True
 
 
 def load_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> list[Pair]:
@@ -117,6 +123,23 @@ def measured_pairs(pairs: Sequence[Pair], scope: Scope) -> list[Pair]:
     return [replace(pair, measured=measured) for pair, measured in zip(pairs, own, strict=True)]
 
 
+def flaws(pairs: Sequence[Pair]) -> list[str]:
+    """Say which pairs there is little to learn from."""
+    found = {
+        "have pixels that are not finite, for which the median of the others stands in": [
+            pair.name for pair in pairs if not pair.finite
+        ],
+        "have a constant brightfield, from which nothing can be learnt": [
+            pair.name for pair in pairs if not pair.brightfield.any()
+        ],
+    }
+    return [f"{len(names)} pair(s) {flaw}: {_listed(names)}." for flaw, names in found.items() if names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+
+
 def split_pairs(pairs: Sequence[Pair], settings: TrainSettings) -> tuple[list[Pair], list[Pair]]:
     """Split pairs into training and validation.
 
@@ -169,18 +192,22 @@ def _load_file(brightfield: Path, fluorescence: Path, acquisition: str, scaling:
     inputs, targets = read_stack(brightfield), read_stack(fluorescence)
     if inputs.plane_shape != targets.plane_shape or len(inputs.planes()) != len(targets.planes()):
         raise ImageError(
-            f"Expected pairs of one size, got {inputs.shape} for {brightfield} and {targets.shape} for {fluorescence}; "
-            "crop them to the same field."
+            f"Expected pairs of one size, got {sides(inputs.shape)} for {brightfield} and {sides(targets.shape)} for "
+            f"{fluorescence}; crop them to the same field."
         )
     planes = list(zip(inputs.planes(), targets.planes(), strict=True))
     images = targets.read_planes()
     intensities = IntensityRange.fit(images)
-    return [
-        Pair(
-            name=brightfield.name if len(planes) == 1 else f"{brightfield.name} {index}",
-            acquisition=acquisition,
-            brightfield=scale_brightfield(inputs.read(index), scaling),
-            target=intensities.apply(fill_non_finite(image)),
+    pairs = []
+    for (index, _), image in zip(planes, images, strict=True):
+        plane = inputs.read(index)
+        pairs.append(
+            Pair(
+                name=brightfield.name if len(planes) == 1 else f"{brightfield.name} {index}",
+                acquisition=acquisition,
+                brightfield=scale_brightfield(plane, scaling),
+                target=intensities.apply(fill_non_finite(image)),
+                finite=bool(np.isfinite(plane).all() and np.isfinite(image).all()),
+            )
         )
-        for (index, _), image in zip(planes, images, strict=True)
-    ]
+    return pairs

@@ -108,7 +108,7 @@ def crops_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, random: Rando
     if not crops:
         raise TrainingError(
             f"Expected crops of which {settings.minimum_area:.0%} are mitochondria, got none; "
-            "lower minimum_area or choose another patch."
+            "lower the minimum area or choose another patch."
         )
     return [crops[i] for i in random.permutation(len(crops))]
 

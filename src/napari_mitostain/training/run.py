@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import FileError, TrainingError
+from napari_mitostain.errors import FileError, TrainingError, clause
 from napari_mitostain.events import Event
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
+from napari_mitostain.model.library import MODEL_OF_RUN
 from napari_mitostain.training.step import Players
 
 
@@ -46,9 +47,9 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.model = path / "model.safetensors"
+        self.model = path / MODEL_OF_RUN
         self._config = path / "config.json"
-        self._checkpoint = path / "checkpoint.safetensors"
+        self.checkpoint = path / "checkpoint.safetensors"
 
     def create(self, settings: TrainSettings, pairs: str) -> None:
         """Start a new run.
@@ -56,7 +57,7 @@ class RunFolder:
         Raises
         ------
         FileError
-            If the folder holds a run already, or cannot be written.
+            If the folder holds a run or other files already, or cannot be written.
         """
         if self._config.exists():
             raise FileError(
@@ -64,10 +65,15 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            others = sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
         except OSError as error:
             raise FileError(
                 f"Expected a folder that can be written, got {self.path} ({error.strerror}); choose another."
             ) from error
+        if others:
+            raise FileError(
+                f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
+            )
         atomic_write(self._config, json.dumps({"pairs": pairs, "settings": settings.to_dict()}, indent=2).encode())
 
     def origin(self) -> tuple[TrainSettings, str]:
@@ -87,7 +93,8 @@ class RunFolder:
             return TrainSettings.from_dict(values["settings"]), str(values["pairs"])
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise TrainingError(
-                f"Expected the settings of a run in {self._config}, got {error}; start a new run."
+                f"Expected the settings of a run in {self._config}, got some with a fault ({clause(error)}); "
+                "start a new run."
             ) from error
 
     def log(self, event: Event) -> None:
@@ -98,7 +105,7 @@ class RunFolder:
 
     def save(self, players: Players, progress: Progress) -> None:
         """Write the checkpoint."""
-        save_checkpoint(self._checkpoint, *_parts(players), progress=vars(progress))
+        save_checkpoint(self.checkpoint, *_parts(players), progress=vars(progress))
 
     def load(self, players: Players) -> Progress:
         """Restore the checkpoint.
@@ -108,11 +115,11 @@ class RunFolder:
         TrainingError
             If there is none.
         """
-        if not self._checkpoint.exists():
+        if not self.checkpoint.exists():
             raise TrainingError(
-                f"Expected the checkpoint {self._checkpoint} to go on from, got none; copy it there or start a new run."
+                f"Expected the checkpoint {self.checkpoint} to go on from, got none; copy it there or start a new run."
             )
-        return Progress(**load_checkpoint(self._checkpoint, *_parts(players)))
+        return Progress(**load_checkpoint(self.checkpoint, *_parts(players)))
 
 
 def _parts(players: Players) -> tuple[dict[str, Any], dict[str, Any]]:

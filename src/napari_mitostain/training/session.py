@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 import torch
 
@@ -33,7 +34,10 @@ _VALIDATIONS = 10
 
 @dataclass
 class Session:
-    """One stretch of a run, from its start or a checkpoint to its end or a stop; `remarks` are said at its start."""
+    """One stretch of a run, from its start or a checkpoint to its end or a stop.
+
+    `source` is where the pairs came from, for the card; `remarks` are said at the start.
+    """
 
     run: RunFolder
     settings: TrainSettings
@@ -41,6 +45,7 @@ class Session:
     progress: Progress
     training: list[Pair]
     validation: list[Pair]
+    source: str
     remarks: list[str] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
@@ -122,9 +127,14 @@ class Session:
             pixel_size_um=self.settings.pixel_size_um,
             weighting=self.settings.weighting,
             training=self.settings.to_dict(),
+            data=({"name": self._data_name(), "source": self.source, "licence": "not stated"},),
             scores={"validation": scores} if scores else {},
         )
         return Model(card, self.players.generator)
+
+    def _data_name(self) -> str:
+        acquisitions = len({pair.acquisition for pair in self.training})
+        return f"{Path(self.source).name}, {len(self.training)} pair(s) of {acquisitions} acquisition(s)"
 
     def _validated(self) -> Generator[Event, None, dict[str, float]]:
         """Score the held-out pairs, with a place to stop at after each; without any there are no scores."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import ImageError, TrainingError
 from napari_mitostain.events import PASSING, Event
+from napari_mitostain.image import sides
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
-from napari_mitostain.training.pairs import Pair, load_pairs, measured_pairs, split_pairs
+from napari_mitostain.training.pairs import Pair, flaws, load_pairs, measured_pairs, split_pairs
 from napari_mitostain.training.run import Progress, RunFolder
 from napari_mitostain.training.session import Session
 from napari_mitostain.training.step import new_players
@@ -58,6 +59,7 @@ def train(
         remarks, settings = _differences(kept, settings, former, source), kept
     loaded = load_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
     _require_patches(loaded, settings)
+    remarks += flaws(loaded)
     training, validation = split_pairs(measured_pairs(loaded, settings.weighting.scope), settings)
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
@@ -66,7 +68,8 @@ def train(
         run.create(settings, source)
         run.save(players, Progress())  # a run that stops early resumes from the same start
     progress = run.load(players)
-    with closing(Session(run, settings, players, progress, training, validation, remarks).events()) as events:
+    session = Session(run, settings, players, progress, training, validation, source, remarks)
+    with closing(session.events()) as events:
         for event in events:
             if not isinstance(event, PASSING):
                 run.log(event)
@@ -96,6 +99,6 @@ def _require_patches(pairs: Sequence[Pair], settings: TrainSettings) -> None:
     for pair in pairs:
         if min(pair.target.shape) < settings.patch:
             raise ImageError(
-                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {pair.target.shape} "
+                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(pair.target.shape)} "
                 f"for {pair.name}; use a smaller patch or larger images."
             )

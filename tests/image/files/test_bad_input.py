@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from PIL import Image
 
 from napari_mitostain.errors import FileError, ImageError, MitostainError
 from napari_mitostain.image.files import Provenance, open_writer, read_stack
+from napari_mitostain.image.files.failures import reading, writing
 
 ARRAY = np.random.default_rng(0).integers(0, 60000, (5, 40, 50)).astype(np.uint16)
 
@@ -153,6 +155,20 @@ def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(opener, refuse)
     assert "Permission denied" in refusal(tmp_path / name)
+
+
+def test_advice_fits_what_the_operating_system_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="get the right to read it"), reading(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    for code, advice in (
+        (errno.EACCES, "may write to"),
+        (errno.EEXIST, "not inside a file"),
+        (errno.ENOTDIR, "not inside a file"),
+        (errno.ENOSPC, "make room"),
+        (errno.ENAMETOOLONG, "another name"),
+    ):
+        with pytest.raises(FileError, match=advice), writing(tmp_path):
+            raise OSError(code, "No")
 
 
 @pytest.mark.parametrize("options", [{"photometric": "rgb"}, {"photometric": "rgb", "planarconfig": "separate"}])

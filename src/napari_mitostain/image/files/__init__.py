@@ -1,12 +1,13 @@
 """Image files: TIFF, OME-Zarr and PNG, read lazily and written plane by plane."""
 
 from napari_mitostain.image.files.atomic import atomic_write
-from napari_mitostain.image.files.formats import is_image_folder
+from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
 from napari_mitostain.image.files.read import list_images, read_stack
 from napari_mitostain.image.files.write import open_writer, require_writable
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 
 __all__ = [
+    "SUFFIXES",
     "Provenance",
     "StackWriter",
     "atomic_write",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise FileError(
-            f"Expected a readable image, got {path} ({_reason(error)}); check the file or copy it again."
+            f"Expected a readable image, got {path} ({_reason(error)}); {_advice_to_read(error)}."
         ) from error
 
 
@@ -34,9 +35,19 @@ def writing(path: Path) -> Iterator[None]:
     except FileError:
         raise
     except OSError as error:
-        raise FileError(
-            f"Expected to write {path}, got {_reason(error)}; make room or choose another folder."
-        ) from error
+        raise FileError(f"Expected to write {path}, got {_reason(error)}; {_advice_to_write(error)}.") from error
+
+
+def _advice_to_read(error: Exception) -> str:
+    return "get the right to read it" if isinstance(error, PermissionError) else "check the file or copy it again"
+
+
+def _advice_to_write(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "make room or choose another folder"
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return "choose a place that is not inside a file"
+    return "choose a folder that you may write to" if isinstance(error, PermissionError) else "choose another name"
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,24 @@
+"""Which channel is meant where none was named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from napari_mitostain.events import Notice
+from napari_mitostain.image.plane import Stack
+
+
+def notice_of_first_channel(stack: Stack, channel: int | None) -> Iterator[Notice]:
+    """Say that the first channel is taken, where none was chosen of several."""
+    if channel is None and stack.channel_count > 1:
+        yield Notice(
+            message=f"{stack.name} has {stack.channel_count} channels{_named(stack)}, of which the first is taken; "
+            "choose another with --channel."
+        )
+
+
+def _named(stack: Stack) -> str:
+    """List the channels with their numbers, where the file names all of them."""
+    if len(stack.channels) != stack.channel_count:
+        return ""
+    return f" ({', '.join(f'{number} {name}' for number, name in enumerate(stack.channels))})"
