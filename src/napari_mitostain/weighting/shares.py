@@ -46,8 +46,10 @@ def band_shares(numbers: NDArray[np.uint8], amount: NDArray[Any] | None = None) 
     amount : ndarray, optional
         Not negative, of the same shape; by default each pixel counts 1.
     """
-    flat = None if amount is None else np.asarray(amount, np.float64).ravel()
-    _, *sums = np.bincount(numbers.ravel(), flat, minlength=4).tolist()
-    total = sum(sums)
-    first, second, third = (part / total if total > 0 else 0.0 for part in sums)
+    if amount is None:
+        sums = [float(np.count_nonzero(numbers == band)) for band in (1, 2, 3)]
+    else:
+        sums = [float(amount[numbers == band].sum(dtype=np.float64)) for band in (1, 2, 3)]
+    whole = sum(sums)
+    first, second, third = (part / whole if whole > 0 else 0.0 for part in sums)
     return first, second, third
