@@ -10,7 +10,7 @@ from qtpy.QtGui import QTextOption
 from qtpy.QtWidgets import QTextBrowser, QWidget
 
 from napari_mitostain.errors import MitostainError
-from napari_mitostain.model.card import Card
+from napari_mitostain.model.card import SAME_SIZE, Card
 
 _COLUMNS = {"ssim": "SSIM", "psnr": "PSNR", "pearson": "Pearson", "detail_pearson": "detail"}
 _MEAN = "mean of series"
@@ -21,8 +21,6 @@ _KEY = (
     "A constant image and the blurred variance of brightfield need no learning; the ceiling is the fluorescence "
     "against its own denoised self. Detail: Pearson correlation of fine structure alone."
 )
-_TOLERANCE = 0.05
-"""Pixel sizes that differ by less are the same for a generator that saw cells of all sizes."""
 
 
 def card_of(name: str) -> Card | str:
@@ -85,7 +83,7 @@ def pixel_note(own: float | None, card: Card | str, resampled: bool = False) -> 
         return "", False
     if own is None:
         return f"The size of this image's pixels is unknown; the model expects {wanted:g} µm.", False
-    if abs(own / wanted - 1) <= _TOLERANCE:
+    if abs(own / wanted - 1) <= SAME_SIZE:
         return "", False
     if resampled:
         return f"This image has pixels of {own:.3g} µm; it is resampled to the {wanted:g} µm of the model.", True

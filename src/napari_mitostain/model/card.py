@@ -12,6 +12,9 @@ from napari_mitostain.errors import ModelError, clause
 
 FORMAT = "mitostain-model/1"
 
+SAME_SIZE = 0.05
+"""Pixel sizes that differ by no more are the same for a generator that saw cells of all sizes."""
+
 _DEEPEST = 12
 """Halvings beyond it leave nothing of any plane."""
 

@@ -13,14 +13,12 @@ from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
 from napari_mitostain.image import Stack, notice_of_first_channel, require_apart
 from napari_mitostain.image.files import SUFFIXES, Provenance, list_images, open_writer, read_stack
+from napari_mitostain.model.card import SAME_SIZE
 from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.stack import stain_stack, zoom_for
 
 CHANNEL_NAME = "Mitochondria (digitally predicted)"
-
-_TOLERANCE = 0.05
-"""Pixel sizes that differ by less are the same for a generator that saw cells of all sizes."""
 
 
 def stain_file(
@@ -123,7 +121,7 @@ def _of_folder(event: Event, done: int, total: int) -> Event:
 def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -> Iterator[Notice]:
     """Say that the generator will see cells of another size than it was trained on, unless it will not."""
     zoom = None if settings.resample else stack.zoom_to(model.card.pixel_size_um)
-    if zoom is not None and abs(zoom - 1) > _TOLERANCE:
+    if zoom is not None and abs(zoom - 1) > SAME_SIZE:
         yield Notice(
             message=f"{stack.name} has pixels of {stack.pixel_size:.3g} µm, {model.card.name} was trained on "
             f"{model.card.pixel_size_um:.3g} µm; expect a poor stain, or bring it to that size with --resample."
