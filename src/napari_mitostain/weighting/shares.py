@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.weighting.bands import Bands
+from napari_mitostain.weighting.statistics import BLOCK
 
 Shares = tuple[float, float, float]
 """Parts of a whole in bands 1 to 3, with the sum 1; all 0 where there is nothing to share out."""
@@ -49,7 +50,18 @@ def band_shares(numbers: NDArray[np.uint8], amount: NDArray[Any] | None = None) 
     if amount is None:
         sums = [float(np.count_nonzero(numbers == band)) for band in (1, 2, 3)]
     else:
-        sums = [float(amount[numbers == band].sum(dtype=np.float64)) for band in (1, 2, 3)]
+        sums = _sums(numbers.reshape(-1), amount.reshape(-1))
     whole = sum(sums)
     first, second, third = (part / whole if whole > 0 else 0.0 for part in sums)
     return first, second, third
+
+
+def _sums(numbers: NDArray[np.uint8], amount: NDArray[Any]) -> list[float]:
+    """Add up what lies in bands 1 to 3, in float64 and block by block in the cache."""
+    sums = [0.0, 0.0, 0.0]
+    for start in range(0, numbers.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        values = amount[part].astype(np.float64)
+        for place in range(3):
+            sums[place] += float(values @ (numbers[part] == place + 1).astype(np.float64))
+    return sums
