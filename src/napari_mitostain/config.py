@@ -16,6 +16,9 @@ GeneratorLoss = Literal["tn", "l1"]
 DiscriminatorLoss = Literal["mse", "focal", "jaccard", "dice-bce", "none"]
 Split = Literal["acquisition", "patch"]
 
+_APART = 1e-6
+"""Least distance of the two thresholds of the weights, in standard deviations."""
+
 
 class _Settings:
     """What all settings share: a dictionary form, and choices checked in one place."""
@@ -134,8 +137,10 @@ class WeightSettings(_Settings):
         require_choice("scope", self.scope, Scope)
         for name, size in (("a", 3), ("b", 3), ("sigmas", 2)):
             require_numbers(name, getattr(self, name), size)
-        if not self.sigmas[0] < self.sigmas[1]:
-            raise SettingsError(f"Expected sigmas to rise, got {self.sigmas}; swap them.")
+        if not self.sigmas[1] - self.sigmas[0] >= _APART:
+            raise SettingsError(
+                f"Expected sigmas to rise by at least {_APART}, got {self.sigmas}; change or swap them."
+            )
 
     def concerns(self) -> tuple[str, ...]:
         """Say what is unusual about the coefficients: a map that jumps, falls, or leaves [0, 1] still trains."""

@@ -247,3 +247,15 @@ def test_deleted_surface_does_not_stop_the_way_back(viewer, landscape):
     assert viewer.dims.ndisplay == 2
     assert viewer.layers["target"].visible
     assert "loss after weighting" not in names(viewer)
+
+
+def test_landscape_leaves_the_plane_that_is_weighed(viewer, shown, target, done):
+    viewer.dims.set_point(0, 3)
+    done()
+    shown.loss.landscape.click()
+    shown.form.setValue(WeightSettings(a=(0.1, 0.6, 0.3)))  # while another point of the world is in view
+    done()
+    shown.loss.landscape.click()
+    done()
+    assert viewer.dims.point[0] == 3
+    np.testing.assert_allclose(panels(viewer)[0].data_to_world((0, 5, 7)), target.data_to_world((3, 5, 7)))

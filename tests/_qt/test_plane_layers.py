@@ -151,3 +151,11 @@ def test_deleted_layers_are_forgotten_and_made_anew(viewer, layers):
     viewer.layers.remove(second)
     layers.forget_deleted()
     assert layers.put("w", plane(), place_of(source, (0, 0)), show, {}) in viewer.layers
+
+
+def test_layer_says_what_it_is_from_the_moment_it_is_in_the_list(viewer, layers):
+    source = source_of(viewer, (6, 7))
+    told = []
+    viewer.layers.events.inserted.connect(lambda event: told.append(event.value.metadata["mitostain"]["result"]))
+    layers.put("weights", np.ones((6, 7)), place_of(source, ()), Image, {})
+    assert told == ["weights"]

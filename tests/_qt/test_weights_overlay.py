@@ -469,3 +469,27 @@ def test_failure_is_told_and_the_next_view_shown(viewer, overlay, fluorescence, 
     viewer.dims.set_point(0, 0)
     done()
     np.testing.assert_array_equal(shown(viewer).data[0], tn_weights(fluorescence[0]))
+
+
+def test_pixels_changed_in_place_are_weighed_anew(viewer, overlay, fluorescence, done):
+    source = viewer.add_image(fluorescence.copy())
+    overlay.follow(source)
+    done()
+    source.data[:] = source.data[::-1, ::-1].copy()
+    source.refresh()
+    done()
+    np.testing.assert_array_equal(shown(viewer).data[0], tn_weights(source.data[int(viewer.dims.point[0])]))
+
+
+def test_what_was_looked_at_stays_while_something_else_is_in_view(viewer, overlay, fluorescence, looks, done):
+    overlay.follow(viewer.add_image(fluorescence))
+    viewer.dims.set_point(0, 1)
+    done()
+    overlay.hold(True)
+    viewer.dims.set_point(0, 3)
+    overlay.choose(ODD, 256, BOTH)  # the settings are followed all the same
+    done()
+    assert (looks[-1].request.index, looks[-1].request.settings) == ((1,), ODD)
+    overlay.hold(False)
+    done()
+    assert looks[-1].request.index == (3,)

@@ -354,3 +354,24 @@ def test_two_widgets_do_not_touch_each_others_layers(viewer, widget, fluorescenc
     assert len(viewer.layers) == 6
     viewer.window.remove_dock_widget(second)
     assert names(viewer) == ["cells", "cells TN weights", "cells TN contours", "other"]
+
+
+def test_nothing_is_told_where_there_is_no_image(viewer, widget, source, until):
+    assert not widget.plot.isHidden()
+    viewer.layers.remove(source)
+    until(lambda: widget.plot.isHidden())
+    assert widget.words.text() == ""
+
+
+def test_plane_without_a_finite_pixel_has_no_histogram(viewer, widget, source, done):
+    source.data = np.full((4, 8, 8), np.nan, np.float32)
+    done()
+    assert widget.plot.isHidden()
+    assert "No pixel" in widget.words.text()
+
+
+def test_reported_patch_is_named(viewer, widget, done):
+    widget.patch.setValue(16)
+    widget.form.setValue(WeightSettings(scope="patch"))
+    done()
+    assert widget.words.text().startswith("Patch in row ")

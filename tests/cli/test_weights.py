@@ -122,3 +122,12 @@ def test_bad_file_of_coefficients_writes_nothing(mitostain: Any, tmp_path: Path,
         in mitostain("weights", target, tmp_path / "out.tif", "--weighting", tmp_path / "missing.json").sentence
     )
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_file_that_weighs_by_patch_is_used_by_plane_and_it_is_said(
+    mitostain: Any, tmp_path: Path, target: Path
+) -> None:
+    write_weighting(tmp_path / "w.json", WeightSettings(scope="patch"))
+    done = mitostain("weights", target, tmp_path / "out.ome.tif", "--weighting", tmp_path / "w.json")
+    assert (done.status, "plane by plane" in done.err) == (0, True)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.ome.tif")[0], tn_weights(STACK[0]))

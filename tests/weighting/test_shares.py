@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.weighting import band_numbers, band_shares, bands, statistics, tn_weights
+from napari_mitostain.weighting import Bands, band_numbers, band_shares, bands, statistics, tn_weights
 
 JUMPY = WeightSettings(a=(0.0, 0.0, 0.0), b=(1.0, 2.0, 3.0))
 """Weights that are the number of the band."""
@@ -64,3 +64,11 @@ def test_shares_add_up_to_one(numbers: NDArray[Any], data: st.DataObject) -> Non
     ):
         assert min(shares) >= 0
         assert math.fsum(shares) == pytest.approx(1.0 if total else 0.0, abs=1e-12)  # a few roundings of float64
+
+
+def test_bands_of_float32_do_not_see_an_offset() -> None:
+    image = np.random.default_rng(0).integers(0, 64, (64, 64)) / 64  # these and the offset are exact in float32
+    edges = bands(statistics(image))
+    lifted = Bands(tuple(edge + 1e5 for edge in edges.edges))
+    numbers = band_numbers((image + 1e5).astype(np.float32), lifted)
+    np.testing.assert_array_equal(numbers, band_numbers(image, edges))

@@ -320,3 +320,10 @@ def test_weights_of_tensors_are_float32_and_those_of_the_array_for_every_type(dt
 def test_weights_take_no_gradient_to_the_target() -> None:
     target = torch.rand(1, 1, 8, 8, requires_grad=True)
     assert not batch_weights(target).requires_grad
+
+
+@both_ways
+def test_pixels_beyond_an_empty_first_band_have_its_whole_rise_behind_them(weigh: Weigh) -> None:
+    image = np.array([[0.0, 1.0]])  # µ = σ = 0.5: with sigmas (-1, 3) M1 is the minimum and M2 is 2
+    settings = WeightSettings(sigmas=(-1.0, 3.0))
+    np.testing.assert_allclose(weigh(image, settings), [[0.0, 0.5 * 1 / 2 + 0.2]], atol=TOLERANCE)

@@ -51,9 +51,12 @@ class LossSection(QWidget):
     Attributes
     ----------
     failed : Signal(Exception)
+    held : Signal(bool)
+        The landscape comes up (what is in view is not the plane then), or has gone.
     """
 
     failed = Signal(object)
+    held = Signal(bool)
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -76,6 +79,7 @@ class LossSection(QWidget):
     def reset_choices(self) -> None:
         """Follow the viewer's layers."""
         if renew_choices(self.stain):  # another image is not what the user asked to compare
+            self._latest.drop()
             self.landscape.setChecked(False)
             self.panels.remove()
         self.button.setEnabled(self.stain.value is not None and self._seen is not None)
@@ -148,7 +152,8 @@ class LossSection(QWidget):
         except MitostainError as error:
             self.failed.emit(error)
             return
-        index = plane_in_view(stain, stack.axes, self._viewer.dims.point)
+        point = self._viewer.dims.point if self._before is None else self._before.point
+        index = plane_in_view(stain, stack.axes, point)
         self._latest.ask(partial(look_at_loss, self._seen, stack, index))
 
     def _show(self, answer: LossLook) -> None:
@@ -173,6 +178,7 @@ class LossSection(QWidget):
     def _show_landscape(self, wanted: bool) -> None:
         """Turn to the two surfaces in 3-D with all else hidden, or back to the view before."""
         if wanted and self._shown is not None:
+            self.held.emit(True)
             self._before = ViewState.of(self._viewer)
             self._surfaces = self._landscape(self._shown)
             for layer in self._viewer.layers:
@@ -190,6 +196,7 @@ class LossSection(QWidget):
             if self._before is not None:
                 self._before.bring_back(self._viewer)
                 self._before = None
+                self.held.emit(False)
 
     def _landscape(self, shown: LossLook) -> list[Layer]:
         assert self._target is not None

@@ -89,18 +89,19 @@ class PlaneLayers:
             What the layer's metadata say beside its kind and source.
         """
         layer = self._layers.get(kind)
+        origin = {"result": kind, "source_layer": str(place.source.unique_id), **told}
         data = place.laid(values, None if layer is None else layer.data)
         if layer is not None and data is layer.data:
             _move(layer, place.transforms())
+            layer.metadata = {**layer.metadata, METADATA: origin}
             layer.refresh(thumbnail=False, extent=False, highlight=False)
         else:
             self.remove(kind)
             layer = self._layers[kind] = make(data, **place.transforms())
+            layer.metadata[METADATA] = origin  # before it is in the list, where others ask what it is
             active = self._viewer.layers.selection.active
             self._viewer.add_layer(layer)
             self._viewer.layers.selection.active = active  # the user goes on with the layer at hand
-        origin = {"result": kind, "source_layer": str(place.source.unique_id)}
-        layer.metadata = {**layer.metadata, METADATA: {**origin, **told}}
         return layer
 
     def forget(self, layer: Layer) -> str | None:

@@ -96,6 +96,6 @@ def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
 
 
 def _prepare(request: Request) -> Prepared:
-    image = request.stack.read(request.index)
+    image = request.stack.read(request.index).copy()  # the user may change a layer's pixels in place
     measured = statistics(image)
     return Prepared(request.index, image, measured, histogram(image, measured))

@@ -65,8 +65,10 @@ class WeightsForm(QWidget):
         with self._silent():
             self._scope.setCurrentIndex(self._scope.findData(settings.scope))
             sliders = (*self._a, *self._b, *self._sigmas)
-            for slider, value in zip(sliders, (*settings.a, *settings.b, *settings.sigmas), strict=True):
-                slider.setRange(min(slider.minimum(), value), max(slider.maximum(), value))
+            bounds = (*[_RISE] * 3, *[_START] * 3, *[_SIGMAS] * 2)
+            values = (*settings.a, *settings.b, *settings.sigmas)
+            for slider, (low, high), value in zip(sliders, bounds, values, strict=True):
+                slider.setRange(min(low, value), max(high, value))
                 slider.setValue(value)
         self._tell()
 
@@ -99,7 +101,7 @@ class WeightsForm(QWidget):
                 widget.setToolTip(told)
             grid.addWidget(label, row, 0)
             grid.addWidget(slider, row, 1)
-        self.save.setToolTip("Save the coefficients, for mitostain train --weighting and mitostain weights.")
+        self.save.setToolTip("Save coefficients and scope, for mitostain train --weighting and mitostain weights.")
         buttons = QHBoxLayout()
         self.load.setToolTip("Load coefficients that were saved.")
         for button in (self._reset, self.load, self.save):

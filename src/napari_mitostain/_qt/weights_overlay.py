@@ -66,6 +66,8 @@ class WeightsOverlay(QObject):
         self._whole: dict[int, Statistics] = {}
         self.layers = PlaneLayers(viewer)
         self._deleted: list[str] = []
+        self._request: Request | None = None
+        self._is_held = False
         self._settings, self._patch, self._shown = WeightSettings(), 256, KINDS
         self._connect()
 
@@ -102,15 +104,28 @@ class WeightsOverlay(QObject):
         """Ask for the plane in view; the stack is measured first if that is still to be done."""
         if self._source is None or self._stack is None or not self._is_there():
             return
-        index = plane_in_view(self._source, self._stack.axes, self._viewer.dims.point)
+        index, at = self._place()
         channel = _channel_of(self._stack, index)
         whole = self._whole.get(channel)
         if self._settings.scope == "stack" and whole is None:
             self._measure(channel)
             return
-        at = middle_of_view(self._viewer, self._source, self._stack.axes)
-        request = Request(self._stack, index, self._settings, self._patch, at, whole, self._known)
-        self._latest.ask(partial(look, request))
+        self._request = Request(self._stack, index, self._settings, self._patch, at, whole, self._known)
+        self._latest.ask(partial(look, self._request))
+
+    def hold(self, held: bool) -> None:
+        """Stay at the plane and the patch of the last look while something else is in view, or go on following."""
+        self._is_held = held
+        self.refresh()
+
+    def _place(self) -> tuple[PlaneIndex, tuple[int, int]]:
+        """Return the plane, and the row and column, that are looked at."""
+        if self._is_held and self._request is not None and self._request.stack is self._stack:
+            return self._request.index, self._request.at
+        assert self._source is not None
+        assert self._stack is not None
+        index = plane_in_view(self._source, self._stack.axes, self._viewer.dims.point)
+        return index, middle_of_view(self._viewer, self._source, self._stack.axes)
 
     def close(self) -> None:
         """Stop, and take the layers away."""
@@ -148,12 +163,19 @@ class WeightsOverlay(QObject):
             getattr(source.events[name], how)(self._on_data)
         for name in _TRANSFORM_EVENTS:
             getattr(source.events[name], how)(self._on_view)
+        getattr(source.events.set_data, how)(self._on_pixels)
 
     def _on_view(self, _: Any = None) -> None:
         self.refresh()
 
+    def _on_pixels(self, _: Any = None) -> None:
+        """Read the plane anew: the layer was refreshed, and its pixels may have been changed in place."""
+        self._known = None
+        if self._source is not None and self._stack is not None and self._source.ndim == len(self._stack.axes):
+            self.refresh()  # else it has new data, and will say so
+
     def _on_camera(self, _: Any = None) -> None:
-        if self._settings.scope == "patch":
+        if self._settings.scope == "patch" and not self._is_held:
             self.refresh()
 
     def _on_data(self, _: Any = None) -> None:

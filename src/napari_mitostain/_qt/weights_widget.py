@@ -109,6 +109,8 @@ class WeightsWidget(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
+        bar = scroll.verticalScrollBar()
+        scroll.setMinimumWidth(content.minimumSizeHint().width() + (bar.sizeHint().width() if bar is not None else 0))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
@@ -125,6 +127,7 @@ class WeightsWidget(QWidget):
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
+        self.loss.held.connect(self._overlay.hold)
         self._viewer.layers.events.removing.connect(self._on_removing)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
 
@@ -138,6 +141,8 @@ class WeightsWidget(QWidget):
 
     def _follow(self, *_: Any) -> None:
         self.loss.close_layers()
+        self.plot.hide()  # until there is something to show
+        self.words.clear()
         try:
             self._overlay.follow(self.layer.value)
         except MitostainError as error:
@@ -153,12 +158,8 @@ class WeightsWidget(QWidget):
     def _show(self, seen: Look) -> None:
         view, settings = seen.view, seen.request.settings
         self.plot.show_plane(seen.prepared.histogram, view.measured, view.bands, settings)
-        _, first, second, _ = view.bands.edges
-        background, weight = view.pixels[0], view.weight[0]
-        self.words.setText(
-            f"µ {view.measured.mean:.4g}, σ {view.measured.std:.4g}; thresholds {first:.4g} and {second:.4g}. "
-            f"Background: {background:.0%} of the pixels, {weight:.0%} of the weight."
-        )
+        self.plot.setVisible(view.measured.count > 0)
+        self.words.setText(_summary(seen))
         if self.layer.value is not None:
             self.loss.look(seen, self.layer.value)
 
@@ -182,6 +183,20 @@ class WeightsWidget(QWidget):
                 self.form.setValue(read_weighting(Path(name)))
             except MitostainError as error:
                 show_error(str(error))
+
+
+def _summary(seen: Look) -> str:
+    """Say in numbers what is shown of a plane."""
+    view, asked = seen.view, seen.request
+    if not view.measured.count:
+        return "No pixel here is finite: all weights are 0."
+    _, first, second, _ = view.bands.edges
+    patch = f"Patch in row {1 + asked.at[0] // asked.patch}, column {1 + asked.at[1] // asked.patch}: "
+    return (
+        f"{patch if asked.settings.scope == 'patch' else ''}µ {view.measured.mean:.4g}, σ {view.measured.std:.4g}; "
+        f"thresholds {first:.4g} and {second:.4g}. "
+        f"Background: {view.pixels[0]:.0%} of the pixels, {view.weight[0]:.0%} of the weight."
+    )
 
 
 def _report(error: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from statistics import fmean
 
@@ -39,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_mitostain.weighting import BAND_NAMES
 
     settings = WeightSettings() if arguments.weighting is None else read_weighting(arguments.weighting)
+    if settings.scope == "patch" and arguments.scope is None:
+        print(f"mitostain: {arguments.weighting} weighs patch by patch; here it is plane by plane.", file=sys.stderr)
     settings = replace(settings, scope=arguments.scope or (settings.scope if settings.scope == "stack" else "plane"))
     events = weigh_file(arguments.target, arguments.output, settings, arguments.channel, arguments.overwrite)
     planes = [

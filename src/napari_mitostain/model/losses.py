@@ -115,9 +115,10 @@ def tn_loss(
     Returns
     -------
     Tensor
-        Scalar, float32.
+        Scalar of float32, or of float64 if `prediction` or `target` is.
     """
-    error = (prediction.float() - target.float().nan_to_num(0, 0, 0)).abs()
+    wide = torch.promote_types(torch.promote_types(prediction.dtype, target.dtype), torch.float32)
+    error = (prediction.to(wide) - target.to(wide).nan_to_num(0, 0, 0)).abs()
     return (batch_weights(target, settings, measured) * error).mean()
 
 
@@ -147,7 +148,7 @@ class TNLoss(nn.Module):
 
 
 def l1_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Plain L1, the TN loss with every weight 1."""
+    """Plain L1: the TN loss with every weight 1, of targets whose pixels are all finite."""
     return F.l1_loss(prediction.float(), target.float())
 
 

@@ -30,8 +30,8 @@ class Ramp:
         By how much steeper the line goes on after each edge.
     start : float
         Weight of the minimum, b1.
-    jumps : tuple of float
-        Steps up after each edge; 0 in the paper.
+    jumps : tuple
+        Steps up after each edge; 0 in the paper, unless a band is empty that others lie beyond.
     steepness : float
         Steepest slope times the largest intensity: by how much rounding of an intensity may be magnified.
     """
@@ -40,7 +40,7 @@ class Ramp:
     slope: Any
     bends: tuple[Any, Any]
     start: Any
-    jumps: tuple[float, float]
+    jumps: tuple[Any, Any]
     steepness: Any
 
 
@@ -61,7 +61,10 @@ def ramp(edges: Bands, settings: WeightSettings) -> Ramp:
         slope=slopes[0],
         bends=(slopes[1] - slopes[0], slopes[2] - slopes[1]),
         start=b1 + a1 * (first < 0),  # M1 below the minimum: no pixel lies in band 1, and all are past its whole rise
-        jumps=(_jump(b2, b1 + a1), _jump(b3, b2 + a2)),
+        jumps=(
+            _jump(b2, b1 + a1) + a1 * (1 - 1 * ((first > _NARROWEST) | (first < 0))),  # a band that is a point
+            _jump(b3, b2 + a2) + a2 * (1 - 1 * (second - first > _NARROWEST)),  # has no line to rise along
+        ),
         steepness=high * sum(abs(slope) for slope in slopes),
     )
 

@@ -32,7 +32,7 @@ def band_numbers(image: NDArray[Any], edges: Bands) -> NDArray[np.uint8]:
     ndarray of uint8
         1 to 3; 0 where the image is not finite.
     """
-    _, first, second, _ = edges.edges
+    first, second = (np.float64(edge) for edge in edges.edges[1:3])  # a number of Python's would be rounded to float32
     numbers = 1 + (image > first).astype(np.uint8) + (image > second)
     return np.where(np.isfinite(image), numbers, 0).astype(np.uint8)
 
