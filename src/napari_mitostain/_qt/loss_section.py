@@ -26,7 +26,7 @@ from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_i
 from napari_mitostain._qt.loss_layers import show_panels, surfaces
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
-from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.result_layer import result_kind
 from napari_mitostain._qt.rows import narrowed, renew_choices
 from napari_mitostain._qt.view_state import ViewState, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
@@ -125,8 +125,8 @@ class LossSection(QWidget):
     def _stains(self, _: Any) -> list[tuple[str, Image | None]]:
         """List the images that may be a stain: stains first."""
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image) and layer is not self._target]
-        stains = [layer for layer in images if _result(layer) == "stain"]
-        others = [layer for layer in images if _result(layer) is None]
+        stains = [layer for layer in images if result_kind(layer) == "stain"]
+        others = [layer for layer in images if result_kind(layer) is None]
         return [(layer.name, layer) for layer in (*stains, *others)] or [("no stain is open", None)]
 
     def _on_stain(self, _: Any = None) -> None:
@@ -222,8 +222,3 @@ def _table() -> QTableWidget:
     table.setSizeAdjustPolicy(QTableWidget.SizeAdjustPolicy.AdjustToContents)
     table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return table
-
-
-def _result(layer: Layer) -> Any:
-    told = layer.metadata.get(METADATA)
-    return told.get("result") if isinstance(told, dict) else None

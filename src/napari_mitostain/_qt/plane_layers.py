@@ -11,7 +11,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_mitostain._qt.layers import carried
-from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.result_layer import METADATA, add_beside
 from napari_mitostain.image import PlaneIndex, Stack
 
 if TYPE_CHECKING:
@@ -99,9 +99,7 @@ class PlaneLayers:
             self.remove(kind)
             layer = self._layers[kind] = make(data, **place.transforms())
             layer.metadata[METADATA] = origin  # before it is in the list, where others ask what it is
-            active = self._viewer.layers.selection.active
-            self._viewer.add_layer(layer)
-            self._viewer.layers.selection.active = active  # the user goes on with the layer at hand
+            add_beside(self._viewer, layer)
         return layer
 
     def forget(self, layer: Layer) -> str | None:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
@@ -105,9 +105,7 @@ class ResultLayer:
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
             self.layer = Image(data, rgb=False, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
-            active = viewer.layers.selection.active
-            viewer.add_layer(self.layer)
-            viewer.layers.selection.active = active  # the user goes on with the layer at hand
+            add_beside(viewer, self.layer)
         else:
             self.layer = replaced
             _apply(self.layer, {"data": data, **transforms})
@@ -146,6 +144,25 @@ class ResultLayer:
     @property
     def _is_own(self) -> bool:
         return self.layer.data is self._data
+
+
+def add_beside(viewer: Viewer, layer: Layer) -> None:
+    """Add a layer and leave the selection: the user goes on with the layer at hand."""
+    active = viewer.layers.selection.active
+    viewer.add_layer(layer)
+    viewer.layers.selection.active = active
+
+
+def image_choices(viewer: Viewer) -> list[tuple[str, Image | None]]:
+    """List the images that results may be made from, and not the results, by name."""
+    layers = [layer for layer in viewer.layers if isinstance(layer, Image) and METADATA not in layer.metadata]
+    return [(layer.name, layer) for layer in layers] or [("no image is open", None)]
+
+
+def result_kind(layer: Layer) -> str | None:
+    """Return what kind of result a layer is, None if it is none."""
+    kind: str | None = _origin(layer)[0]
+    return kind
 
 
 def _origin(layer: Any) -> tuple[Any, Any]:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+
+
+class QuietForm(QWidget):
+    """A form that does not speak of the fields it sets itself: `_quiet` is set within ``with self._silent()``."""
+
+    _quiet = False
+
+    @contextmanager
+    def _silent(self) -> Iterator[None]:
+        self._quiet, before = True, self._quiet
+        try:
+            yield
+        finally:
+            self._quiet = before
 
 
 def labelled(fields: Mapping[str, QWidget]) -> QFormLayout:

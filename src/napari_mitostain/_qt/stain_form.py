@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, SpinBox, Widget
@@ -15,8 +14,8 @@ from superqt import QCollapsible
 from napari_mitostain._qt.device_field import DeviceField
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
 from napari_mitostain._qt.model_field import ModelField
-from napari_mitostain._qt.result_layer import METADATA
-from napari_mitostain._qt.rows import labelled, reset_kept
+from napari_mitostain._qt.result_layer import image_choices
+from napari_mitostain._qt.rows import QuietForm, labelled, reset_kept
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain.config import Device, StainSettings
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _NO_AXIS = -1
 
 
-class StainForm(QWidget):
+class StainForm(QuietForm):
     """Edits a `StainRequest`; rows that do not apply to the layer are hidden.
 
     Attributes
@@ -40,7 +39,6 @@ class StainForm(QWidget):
         super().__init__()
         self._viewer = viewer
         self._followed: Image | None = None
-        self._quiet = False
         self._layer = ComboBox(choices=self._images, tooltip="Brightfield to stain.")
         self._axis = ComboBox(choices=self._axes, tooltip="The axis of the image that holds channels, if one does.")
         self._channel = SpinBox(tooltip="Position of brightfield on the channel axis, from 0.")
@@ -166,22 +164,13 @@ class StainForm(QWidget):
         if not self._quiet:
             self.valueChanged.emit(self.value())
 
-    @contextmanager
-    def _silent(self) -> Iterator[None]:
-        self._quiet, before = True, self._quiet
-        try:
-            yield
-        finally:
-            self._quiet = before
-
     def _show_row(self, field: Widget, visible: bool) -> None:
         field.native.setVisible(visible)
         if (label := self._rows.labelForField(field.native)) is not None:
             label.setVisible(visible)
 
     def _images(self, _: Any) -> list[tuple[str, Image | None]]:
-        layers = [layer for layer in self._viewer.layers if isinstance(layer, Image) and METADATA not in layer.metadata]
-        return [(layer.name, layer) for layer in layers] or [("no image is open", None)]
+        return image_choices(self._viewer)
 
     def _axes(self, _: Any) -> list[tuple[str, int]]:
         return [("none", _NO_AXIS), *(channel_axes(layer) if (layer := self._layer.value) is not None else [])]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, get_args
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 from superqt import QLabeledDoubleSlider
 
+from napari_mitostain._qt.rows import QuietForm
 from napari_mitostain.config import Scope, WeightSettings
 
 _RISE, _START, _SIGMAS = (-0.5, 1.0), (0.0, 1.0), (0.0, 6.0)
@@ -23,7 +22,7 @@ _SUB = "₁₂₃"
 _SCOPES = {"patch": "each patch", "plane": "the plane in view", "stack": "the whole stack"}
 
 
-class WeightsForm(QWidget):
+class WeightsForm(QuietForm):
     """Edits a `WeightSettings`.
 
     Attributes
@@ -37,7 +36,6 @@ class WeightsForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._quiet = False
         self._scope = QComboBox()
         for scope in get_args(Scope):
             self._scope.addItem(_SCOPES[scope], scope)
@@ -142,14 +140,6 @@ class WeightsForm(QWidget):
             self._concerns.setText("\n".join(f"⚠ {concern}" for concern in settings.concerns()))
             self._concerns.setVisible(bool(settings.concerns()))
             self.valueChanged.emit(settings)
-
-    @contextmanager
-    def _silent(self) -> Iterator[None]:
-        self._quiet, before = True, self._quiet
-        try:
-            yield
-        finally:
-            self._quiet = before
 
 
 def _slider(low: float, high: float) -> QLabeledDoubleSlider:

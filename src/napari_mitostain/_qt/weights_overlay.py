@@ -169,10 +169,15 @@ class WeightsOverlay(QObject):
         self.refresh()
 
     def _on_pixels(self, _: Any = None) -> None:
-        """Read the plane anew: the layer was refreshed, and its pixels may have been changed in place."""
-        self._known = None
-        if self._source is not None and self._stack is not None and self._source.ndim == len(self._stack.axes):
-            self.refresh()  # else it has new data, and will say so
+        """Read the known plane anew: the layer was refreshed, and its pixels may have been changed in place.
+
+        Another plane in view is no such case, nor are data of other axes: these are told by events of their own.
+        """
+        if self._source is None or self._stack is None or self._source.ndim != len(self._stack.axes):
+            return
+        if self._known is not None and self._known.index == self._place()[0]:
+            self._known = None
+            self.refresh()
 
     def _on_camera(self, _: Any = None) -> None:
         if self._settings.scope == "patch" and not self._is_held:

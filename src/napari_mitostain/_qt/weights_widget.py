@@ -25,7 +25,7 @@ from superqt import QCollapsible
 from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
-from napari_mitostain._qt.result_layer import METADATA
+from napari_mitostain._qt.result_layer import image_choices
 from napari_mitostain._qt.rows import narrowed, renew_choices
 from napari_mitostain._qt.weights_form import WeightsForm
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
@@ -164,8 +164,7 @@ class WeightsWidget(QWidget):
             self.loss.look(seen, self.layer.value)
 
     def _images(self, _: Any) -> list[tuple[str, Image | None]]:
-        layers = [layer for layer in self._viewer.layers if isinstance(layer, Image) and METADATA not in layer.metadata]
-        return [(layer.name, layer) for layer in layers] or [("no image is open", None)]
+        return image_choices(self._viewer)
 
     def _save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save the coefficients", "weighting.json", "JSON (*.json)")

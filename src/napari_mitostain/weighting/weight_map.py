@@ -67,13 +67,14 @@ def tn_weights(
         block = pixels[start : start + BLOCK]
         above, spare, drawn = scratch[:, : block.size]
         np.subtract(block, low, out=above, dtype=dtype)
-        if has_holes:
-            above[~np.isfinite(block)] = 0
+        holes = ~np.isfinite(block) if has_holes else None
+        if holes is not None:
+            above[holes] = 0
         _draw(line, above, spare, drawn if dtype is np.float64 else weights[start : start + BLOCK])
         if dtype is np.float64:
             weights[start : start + BLOCK] = drawn
-        if has_holes:
-            weights[start : start + BLOCK][~np.isfinite(block)] = 0
+        if holes is not None:
+            weights[start : start + BLOCK][holes] = 0
     return weights.reshape(image.shape)
 
 
