@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 METADATA = "mitostain"
 """Key of a layer's metadata under which a result says what it is and where it comes from."""
 
-_WORDS = {"stain": "stain", "weights": "TN weights"}
-"""What is added to the source's name, by kind of result."""
-
 _IN_MEMORY_BYTES = 4 * 2**30
 """Results larger than this lie in a temporary file, which goes away with its layer."""
 
@@ -80,7 +77,7 @@ class ResultLayer:
     source : Image
         What the result is made from.
     kind : str
-        "stain" or "weights".
+        Such as "stain"; added to the source's name.
     transforms : mapping
         See `carried`.
     look : mapping
@@ -104,7 +101,7 @@ class ResultLayer:
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
-            self.layer = Image(data, rgb=False, name=f"{source.name} {_WORDS[kind]}", **transforms, **look)
+            self.layer = Image(data, rgb=False, name=f"{source.name} {kind}", **transforms, **look)
             add_beside(viewer, self.layer)
         else:
             self.layer = replaced

@@ -6,11 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout
 
-from napari_mitostain._qt.canvas import use_context_of_canvas
 from napari_mitostain._qt.card_view import CardView, card_of, pixel_note
+from napari_mitostain._qt.docked import Docked
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome
 from napari_mitostain._qt.layers import layer_pixel_size
@@ -37,7 +36,7 @@ _ENDED = {
 }
 
 
-class StainWidget(QWidget):
+class StainWidget(Docked):
     """Stains brightfield layers of a viewer.
 
     Parameters
@@ -46,8 +45,7 @@ class StainWidget(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
+        super().__init__(viewer)
         self._run: StainRun | None = None
         self._seen: StainRequest | None = None
         self._said = ""  # of the last thing that happened to what was asked for
@@ -72,11 +70,8 @@ class StainWidget(QWidget):
         """Follow the viewer's layers; napari calls this when they change."""
         self.form.reset_choices()
 
-    def event(self, event: QEvent | None) -> bool:
-        """Stop the job when the dock widget is closed for good, which takes this widget out of it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.runner.cancel()
-        return bool(super().event(event))
+    def _leave(self) -> None:
+        self.runner.cancel()
 
     def _connect(self) -> None:
         self.form.valueChanged.connect(self._look)
@@ -84,7 +79,6 @@ class StainWidget(QWidget):
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self._progress)
         self.runner.ended.connect(self._finish)
-        self._viewer.layers.events.removing.connect(self._on_removing)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
     def _look(self, request: StainRequest) -> None:
@@ -146,9 +140,6 @@ class StainWidget(QWidget):
         kind = "in vain" if outcome.kind == "cancelled" and not is_kept else outcome.kind
         is_about = run is not None and run.is_of(self.form.value().layer)
         self._say(_ENDED[kind].format(outcome.error) if is_about else "")
-
-    def _on_removing(self, _: Any) -> None:
-        use_context_of_canvas(self)
 
     def _on_removed(self, event: Any) -> None:
         """Stop when the user deletes the layer that is being filled; its source may go, its pixels are at hand."""

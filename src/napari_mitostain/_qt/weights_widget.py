@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_mitostain._qt.canvas import use_context_of_canvas
+from napari_mitostain._qt.docked import Docked
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import image_choices
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
 
-class WeightsWidget(QWidget):
+class WeightsWidget(Docked):
     """Shows the TN weights of a viewer's fluorescence layers, and lets the user change them.
 
     Parameters
@@ -46,8 +46,7 @@ class WeightsWidget(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
-        self._viewer = viewer
+        super().__init__(viewer)
         self._overlay = WeightsOverlay(viewer, self)
         self.layer = ComboBox(choices=self._images, tooltip="Fluorescence to weigh.")
         self.form = WeightsForm()
@@ -73,13 +72,9 @@ class WeightsWidget(QWidget):
             QTimer.singleShot(0, self._follow)  # when napari has taken out all that is on its way out
         self.loss.reset_choices()
 
-    def event(self, event: QEvent | None) -> bool:
-        """Leave nothing behind when the dock widget is closed for good, which takes this widget out of it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.loss.close_layers()
-            self._overlay.close()
-            self._viewer.layers.events.removing.disconnect(self._on_removing)
-        return bool(super().event(event))
+    def _leave(self) -> None:
+        self.loss.close_layers()
+        self._overlay.close()
 
     def _lay_out(self) -> None:
         self.patch.setRange(16, 4096)
@@ -128,11 +123,7 @@ class WeightsWidget(QWidget):
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
         self.loss.held.connect(self._overlay.hold)
-        self._viewer.layers.events.removing.connect(self._on_removing)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
-
-    def _on_removing(self, _: Any) -> None:
-        use_context_of_canvas(self)
 
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
