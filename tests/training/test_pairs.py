@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from napari_mitostain.config import ScalingSettings, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
 from napari_mitostain.image import scale_brightfield
-from napari_mitostain.training.pairs import Pair, acquisition_names, load_pairs, measured_pairs, split_pairs
+from napari_mitostain.training.pairs import Pair, acquisition_names, open_pairs, measured_pairs, split_pairs
 from napari_mitostain.weighting import statistics
 
 FLAT = np.zeros((4, 4), np.float32)
@@ -32,7 +32,7 @@ def names_of(pairs: list[Pair]) -> set[str]:
 def test_pairs_are_found_and_scaled(pairs_folder: Callable[..., Path]) -> None:
     folder = pairs_folder("x_01_t1.tif", "x_01_t2.tif", "y_01_t1.tif")
     scaling = ScalingSettings(background_px=6)
-    pairs = load_pairs(folder, scaling)
+    pairs = open_pairs(folder, scaling)
     assert [(pair.name, pair.acquisition) for pair in pairs] == [
         ("x_01_t1.tif", "x_01"),
         ("x_01_t2.tif", "x_01"),
@@ -51,7 +51,7 @@ def test_stacks_count_plane_by_plane_and_share_one_range(tmp_path: Path) -> None
         (tmp_path / part).mkdir()
         stack = random.integers(100, 900, (3, 16, 16), np.uint16)
         tifffile.imwrite(tmp_path / part / "s.tif", stack, photometric="minisblack")
-    pairs = load_pairs(tmp_path)
+    pairs = open_pairs(tmp_path)
     assert len(pairs) == 3
     assert len({pair.name for pair in pairs}) == 3
     assert names_of(pairs) == {"s"}
@@ -67,7 +67,7 @@ def test_targets_with_holes_stay_finite(tmp_path: Path) -> None:
     for part in ("brightfield", "mitochondria"):
         (tmp_path / part).mkdir()
         tifffile.imwrite(tmp_path / part / "s.tif", target)
-    (pair,) = load_pairs(tmp_path)
+    (pair,) = open_pairs(tmp_path)
     assert np.isfinite(pair.target).all()
     assert np.isfinite(pair.brightfield).all()
 
@@ -77,7 +77,7 @@ def test_missing_partner_is_named(pairs_folder: Callable[..., Path], part: str) 
     folder = pairs_folder("a_1.tif", "a_2.tif")
     (folder / part / "a_2.tif").unlink()
     with pytest.raises(FileError, match=r"a_2\.tif"):
-        load_pairs(folder)
+        open_pairs(folder)
 
 
 @pytest.mark.parametrize("part", ["brightfield", "mitochondria"])
@@ -85,10 +85,10 @@ def test_missing_or_empty_folder(pairs_folder: Callable[..., Path], part: str) -
     folder = pairs_folder("a.tif")
     (folder / part / "a.tif").unlink()
     with pytest.raises(FileError, match=part):
-        load_pairs(folder)
+        open_pairs(folder)
     (folder / part).rmdir()
     with pytest.raises(FileError, match=part):
-        load_pairs(folder)
+        open_pairs(folder)
 
 
 @pytest.mark.parametrize("shape", [(32, 31), (2, 32, 32)])
@@ -96,7 +96,7 @@ def test_partners_of_different_size(pairs_folder: Callable[..., Path], shape: tu
     folder = pairs_folder("a.tif")
     tifffile.imwrite(folder / "mitochondria" / "a.tif", np.ones(shape, np.uint8), photometric="minisblack")
     with pytest.raises(ImageError, match="pairs of one size"):
-        load_pairs(folder)
+        open_pairs(folder)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.scoring import score
 from napari_mitostain.staining import stain
 from napari_mitostain.training import session
-from napari_mitostain.training.pairs import Pair
+from napari_mitostain.training.pair import Pair, pair_of_arrays
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
@@ -46,7 +46,7 @@ def easy_pair(seed: int, acquisition: str, side: int = 40) -> Pair:
     """Draw brightfield of which the fluorescence is a blurred function: bright where it is dark."""
     brightfield = scale_brightfield(gaussian_filter(np.random.default_rng(seed).standard_normal((side, side)), 1.5))
     target = gaussian_filter((-brightfield).clip(0, None), 1)
-    return Pair(f"pair {seed}", acquisition, brightfield, (target / target.max()).astype(np.float32))
+    return pair_of_arrays(f"pair {seed}", acquisition, brightfield, (target / target.max()).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -457,7 +457,8 @@ def test_an_easy_pair_is_fitted(tmp_path: Path, generator_loss: Any) -> None:
     assert losses[-1] < 0.7 * losses[0]
     model = load_model(tmp_path / "run" / "model.safetensors")
     model = Model(replace(model.card, scaling=ScalingSettings()), model.generator)
-    after = score(stain(pair.brightfield, model, StainSettings(precision="float32")), pair.target)
+    frame = pair.read()
+    after = score(stain(frame.brightfield, model, StainSettings(precision="float32")), frame.target)
     # Untrained, the stain is a random function of its neighbourhood: the correlation may be anything but near 1.
     # What the target is, a rectified and blurred image, a network of two levels can express nearly exactly.
     assert after.pearson > 0.8

@@ -1,59 +1,58 @@
-"""Aligned pairs of brightfield and fluorescence: found in a folder, checked, split into training and validation."""
+"""Aligned pairs of brightfield and fluorescence, found in folders; their pixels stay in the files."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import ScalingSettings, Scope, TrainSettings
-from napari_mitostain.errors import FileError, ImageError, TrainingError
-from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield, sides
+from napari_mitostain.config import ScalingSettings
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, scale_brightfield, sides
 from napari_mitostain.image.files import list_images, read_stack
-from napari_mitostain.weighting import Statistics, merged, statistics
+from napari_mitostain.training.pair import Frame, Pair, frame_of
 
-_POSITION = re.compile(r"(_t\d+)?(_z\d+)?(_\d+)?$", re.IGNORECASE)
+PARTS = ("brightfield", "mitochondria")
+"""The folders of a folder of pairs."""
+
+_POSITION = re.compile(r"(_t(?P<time>\d+))?(_z(?P<depth>\d+))?(_\d+)?$", re.IGNORECASE)
 """What a file name says about time, depth and crop within its acquisition."""
-
-_LISTED = 10
-"""Pairs that are named in a message at most."""
 
 _TIME_OR_DEPTH = re.compile(r"_[tz]\d+(_\d+)?\.", re.IGNORECASE)
 
+_SAMPLED_PLANES = 32
+"""Planes that tell the range of a stack's fluorescence."""
+
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One plane of brightfield and the fluorescence of the same place.
+class PlaneSource:
+    """Reads one plane of two stacks and scales it."""
 
-    Attributes
-    ----------
-    name : str
-    acquisition : str
-        Pairs of one acquisition (field of view, file) never lie on both sides of a split.
-    brightfield : ndarray of float32
-        Scaled plane (Y, X).
-    target : ndarray of float32
-        Fluorescence (Y, X) in [0, 1].
-    measured : Statistics, optional
-        Of the target's plane or acquisition, where the weights are to take theirs from there.
-    finite : bool
-        Whether all pixels of both images were finite; if not, the median of the others stands in.
-    """
+    brightfield: Stack
+    brightfield_index: PlaneIndex
+    fluorescence: Stack
+    fluorescence_index: PlaneIndex
+    intensities: IntensityRange
+    scaling: ScalingSettings
 
-    name: str
-    acquisition: str
-    brightfield: NDArray[np.float32]
-    target: NDArray[np.float32]
-    measured: Statistics | None = None
-    finite: bool = True
+    def __call__(self) -> Frame:
+        """Return the whole frame."""
+        plane = self.brightfield.read(self.brightfield_index)
+        image = self.fluorescence.read(self.fluorescence_index)
+        return frame_of(
+            scale_brightfield(plane, self.scaling),
+            self.intensities.apply(fill_non_finite(image)),
+            bool(np.isfinite(plane).all() and np.isfinite(image).all()),
+        )
 
 
-def load_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> list[Pair]:
-    """Load the pairs of a folder with ``brightfield/`` and ``mitochondria/``, same file names in both.
+def open_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> list[Pair]:
+    """List the pairs of a folder with ``brightfield/`` and ``mitochondria/``, same file names in both.
 
     Parameters
     ----------
@@ -73,7 +72,7 @@ def load_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> li
     ImageError
         If the partners differ in size.
     """
-    names = [_names(folder / part) for part in ("brightfield", "mitochondria")]
+    names = [_names(folder / part) for part in PARTS]
     if alone := sorted(names[0] ^ names[1]):
         raise FileError(
             f"Expected the same file names in brightfield and mitochondria of {folder}, got {len(alone)} without "
@@ -81,13 +80,11 @@ def load_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> li
         )
     files = sorted(names[0])
     acquisitions = acquisition_names(files)
-    return [
-        pair
-        for name in files
-        for pair in _load_file(
-            folder / "brightfield" / name, folder / "mitochondria" / name, acquisitions[name], scaling
-        )
-    ]
+    pairs: list[Pair] = []
+    for name in files:
+        brightfield, fluorescence = (read_stack(folder / part / name) for part in PARTS)
+        pairs += stack_pairs(brightfield, fluorescence, name, acquisitions[name], scaling)
+    return pairs
 
 
 def acquisition_names(files: Sequence[str]) -> dict[str, str]:
@@ -96,118 +93,74 @@ def acquisition_names(files: Sequence[str]) -> dict[str, str]:
     Where that leaves one acquisition for all files, and no name has a time or a depth, the numbers are taken to be
     fields of view, and each file is an acquisition of its own.
     """
-    stems = {name: Path(name).stem.removesuffix(".ome") for name in files}
+    stems = {name: _stem(name) for name in files}
     shortened = {name: _POSITION.sub("", stem) for name, stem in stems.items()}
     numbered = len(set(shortened.values())) == 1 and not any(map(_TIME_OR_DEPTH.search, files))
     return stems if numbered else shortened
 
 
-def measured_pairs(pairs: Sequence[Pair], scope: Scope) -> list[Pair]:
-    """Give each pair the statistics that its weights are to use.
+def stack_pairs(
+    brightfield: Stack, fluorescence: Stack, name: str, acquisition: str, scaling: ScalingSettings = ScalingSettings()
+) -> list[Pair]:
+    """Pair the planes of two stacks; where they lie in time and depth is read from their axes, else from the name.
 
     Parameters
     ----------
-    pairs : sequence of Pair
-    scope : {"patch", "plane", "stack"}
-        "plane" measures each target, "stack" all targets of an acquisition; "patch" is measured patch by patch, later.
-    """
-    if scope == "patch":
-        return [replace(pair, measured=None) for pair in pairs]
-    own = [statistics(pair.target) for pair in pairs]
-    if scope == "stack":
-        together = {
-            name: merged([one for one, pair in zip(own, pairs, strict=True) if pair.acquisition == name])
-            for name in {pair.acquisition for pair in pairs}
-        }
-        own = [together[pair.acquisition] for pair in pairs]
-    return [replace(pair, measured=measured) for pair, measured in zip(pairs, own, strict=True)]
-
-
-def flaws(pairs: Sequence[Pair]) -> list[str]:
-    """Say which pairs there is little to learn from."""
-    found = {
-        "have pixels that are not finite, for which the median of the others stands in": [
-            pair.name for pair in pairs if not pair.finite
-        ],
-        "have a constant brightfield, from which nothing can be learnt": [
-            pair.name for pair in pairs if not pair.brightfield.any()
-        ],
-    }
-    return [f"{len(names)} pair(s) {flaw}: {_listed(names)}." for flaw, names in found.items() if names]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
-
-
-def split_pairs(pairs: Sequence[Pair], settings: TrainSettings) -> tuple[list[Pair], list[Pair]]:
-    """Split pairs into training and validation.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-    settings : TrainSettings
-        "acquisition" leaves out whole acquisitions, those of `holdout` or a tenth (at least one of several); "patch"
-        leaves out a fifth of the pairs, as the paper does, and leaks: pairs of one field lie on both sides.
+    brightfield, fluorescence : Stack
+        Of the same number and size of planes.
+    name : str
+        Of the file; a plane of several adds its position.
+    acquisition : str
+    scaling : ScalingSettings
 
     Raises
     ------
-    TrainingError
-        If an acquisition to hold out does not exist, or nothing is left to train on.
+    ImageError
+        If the stacks differ in size.
     """
-    if settings.split == "patch":
-        left_out = set(np.random.default_rng(settings.seed).permutation(len(pairs))[: len(pairs) // 5].tolist())
-        validation = [number in left_out for number in range(len(pairs))]
-    else:
-        held = _held_out(sorted({pair.acquisition for pair in pairs}), settings)
-        validation = [pair.acquisition in held for pair in pairs]
-    training = [pair for pair, out in zip(pairs, validation, strict=True) if not out]
-    if not training:
-        raise TrainingError("Expected pairs left to train on, got all of them held out; hold out fewer acquisitions.")
-    return training, [pair for pair, out in zip(pairs, validation, strict=True) if out]
-
-
-def _held_out(acquisitions: list[str], settings: TrainSettings) -> set[str]:
-    if settings.holdout is None:
-        count = max(1, len(acquisitions) // 10) if len(acquisitions) > 1 else 0
-        return set(np.random.default_rng(settings.seed).permutation(acquisitions)[:count].tolist())
-    held = set()
-    for wanted in settings.holdout:
-        found = {name for name in acquisitions if name.endswith(wanted)}
-        if not found:
-            raise TrainingError(
-                f"Expected an acquisition among {', '.join(acquisitions)}, got {wanted!r}; choose one of them."
+    planes = list(zip(brightfield.planes(), fluorescence.planes(), strict=False))
+    if brightfield.plane_shape != fluorescence.plane_shape or len(brightfield.planes()) != len(fluorescence.planes()):
+        raise ImageError(
+            f"Expected pairs of one size, got {sides(brightfield.shape)} for the brightfield and "
+            f"{sides(fluorescence.shape)} for the fluorescence of {name}; crop them to the same field."
+        )
+    intensities = IntensityRange.fit(_sample(fluorescence))
+    letters = [axis for axis in brightfield.axes if axis not in "YX"]
+    pairs = []
+    for index, partner in planes:
+        place = _place(name) | {axis: position for axis, position in zip(letters, index, strict=True) if axis in "TZ"}
+        pairs.append(
+            Pair(
+                name=name if len(planes) == 1 else f"{name} {index}",
+                acquisition=acquisition,
+                source=PlaneSource(brightfield, index, fluorescence, partner, intensities, scaling),
+                shape=brightfield.plane_shape,
+                time=place.get("T"),
+                depth=place.get("Z"),
             )
-        held |= found
-    return held
+        )
+    return pairs
+
+
+def _sample(stack: Stack) -> NDArray[Any]:
+    """Read planes of a stack, spread over all of it."""
+    indices = stack.planes()
+    step = -(-len(indices) // _SAMPLED_PLANES)
+    return np.stack([stack.read(index) for index in indices[::step]])
+
+
+def _place(name: str) -> dict[str, int]:
+    """Read time and depth from a file name."""
+    found = _POSITION.search(_stem(name))
+    groups = found.groupdict() if found else {}
+    return {axis: int(groups[word]) for axis, word in (("T", "time"), ("Z", "depth")) if groups.get(word)}
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem.removesuffix(".ome")
 
 
 def _names(folder: Path) -> set[str]:
     if not folder.is_dir():
         raise FileError(f"Expected a folder {folder}, got none; put the images of the pairs there.")
     return {path.name for path in list_images(folder)}
-
-
-def _load_file(brightfield: Path, fluorescence: Path, acquisition: str, scaling: ScalingSettings) -> list[Pair]:
-    inputs, targets = read_stack(brightfield), read_stack(fluorescence)
-    if inputs.plane_shape != targets.plane_shape or len(inputs.planes()) != len(targets.planes()):
-        raise ImageError(
-            f"Expected pairs of one size, got {sides(inputs.shape)} for {brightfield} and {sides(targets.shape)} for "
-            f"{fluorescence}; crop them to the same field."
-        )
-    planes = list(zip(inputs.planes(), targets.planes(), strict=True))
-    images = targets.read_planes()
-    intensities = IntensityRange.fit(images)
-    pairs = []
-    for (index, _), image in zip(planes, images, strict=True):
-        plane = inputs.read(index)
-        pairs.append(
-            Pair(
-                name=brightfield.name if len(planes) == 1 else f"{brightfield.name} {index}",
-                acquisition=acquisition,
-                brightfield=scale_brightfield(plane, scaling),
-                target=intensities.apply(fill_non_finite(image)),
-                finite=bool(np.isfinite(plane).all() and np.isfinite(image).all()),
-            )
-        )
-    return pairs

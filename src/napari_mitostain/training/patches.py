@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,15 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import TrainingError
-from napari_mitostain.training.pairs import Pair
+from napari_mitostain.training.pair import Frame, Frames, Pair
 from napari_mitostain.weighting import Statistics
 
-Crop = tuple[int, int, int]
-"""Number of the pair, first row, first column."""
-
 _TRIES = 50
-"""Draws after which a frame without enough mitochondria gives fewer crops."""
+"""Draws after which a frame without enough mitochondria gives no crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +29,54 @@ class Batch:
         Scaled brightfield and fluorescence in [0, 1], both (B, 1, patch, patch) float32.
     measured : tuple of Statistics, optional
         What the weights of each sample's target are computed from; None if from the patch itself.
+    number : int
+        Position within its epoch.
     """
 
     brightfield: Tensor
     target: Tensor
     measured: tuple[Statistics, ...] | None = None
+    number: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """Move the patches to a device, in the memory layout its convolutions prefer."""
         brightfield, target = (
             part.to(device).contiguous(memory_format=torch.channels_last) for part in (self.brightfield, self.target)
         )
-        return Batch(brightfield, target, self.measured)
+        return replace(self, brightfield=brightfield, target=target)
 
 
-def batches_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> Iterator[Batch]:
+def batches_of_epoch(
+    pairs: Sequence[Pair], settings: TrainSettings, epoch: int, frames: Frames, first: int = 0
+) -> Iterator[Batch]:
     """Yield the batches of an epoch; the same seed and epoch give the same batches, wherever a run resumes.
 
     Parameters
     ----------
     pairs : sequence of Pair
-        Frames no smaller than a patch.
+        No smaller than a patch.
     settings : TrainSettings
     epoch : int
+    frames : Frames
+        What the pairs are read through.
+    first : int
+        Number of the batch to begin with; those before it are not read.
 
     Yields
     ------
     Batch
+        A frame in which no crop with enough mitochondria is found gives none, so a batch may be smaller, or left out.
     """
-    random = np.random.default_rng([settings.seed, epoch])
-    crops = crops_of_epoch(pairs, settings, random)
-    for start in range(0, len(crops), settings.batch_size):
-        chosen = crops[start : start + settings.batch_size]
-        patches = [np.stack(_augmented(*_cut(pairs, crop, settings.patch), random)) for crop in chosen]
-        stacked = torch.from_numpy(np.stack(patches)[:, :, None])  # (B, 2, 1, patch, patch)
-        measured = [pairs[number].measured for number, _, _ in chosen]
-        known = tuple(own for own in measured if own is not None)
-        yield Batch(stacked[:, 0], stacked[:, 1], known if len(known) == len(measured) else None)
+    order = _order(pairs, settings, epoch)
+    for number in range(first, steps_per_epoch(pairs, settings)):
+        random = np.random.default_rng([settings.seed, epoch, number])
+        chosen = [pairs[i] for i in order[number * settings.batch_size :][: settings.batch_size]]
+        crops = [(pair, _crop(frames[pair], settings, random)) for pair in chosen]
+        patches = [(np.stack(_augmented(crop, settings, random)), pair) for pair, crop in crops if crop is not None]
+        if patches:
+            stacked = torch.from_numpy(np.stack([patch for patch, _ in patches])[:, :, None])  # (B, 2, 1, patch, patch)
+            known = tuple(pair.measured for _, pair in patches if pair.measured is not None)
+            yield Batch(stacked[:, 0], stacked[:, 1], known if len(known) == len(patches) else None, number)
 
 
 def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:
@@ -78,59 +85,39 @@ def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:
     return -(-crops // settings.batch_size)
 
 
-def crops_of_epoch(pairs: Sequence[Pair], settings: TrainSettings, random: Random) -> list[Crop]:
-    """Draw the crops of every frame and shuffle them; those with too little mitochondrial area are drawn again.
-
-    Mitochondrial area are the pixels of at least mean + 1 standard deviation of the whole frame. A frame of the
-    patch's own size is taken as it is.
-
-    Raises
-    ------
-    TrainingError
-        If no frame has a crop with enough mitochondria.
-    """
-    crops: list[Crop] = []
-    for number, pair in enumerate(pairs):
-        free = [length - settings.patch for length in pair.target.shape]
-        if not any(free):
-            crops.append((number, 0, 0))
-            continue
-        bright = pair.target >= pair.target.mean() + pair.target.std()
-        kept = 0
-        for _ in range(_TRIES * settings.crops_per_frame):
-            row, column = (int(random.integers(0, room + 1)) for room in free)
-            area = bright[row : row + settings.patch, column : column + settings.patch].mean()
-            if area >= settings.minimum_area:
-                crops.append((number, row, column))
-                kept += 1
-            if kept == settings.crops_per_frame:
-                break
-    if not crops:
-        raise TrainingError(
-            f"Expected crops of which {settings.minimum_area:.0%} are mitochondria, got none; "
-            "lower the minimum area or choose another patch."
-        )
-    return [crops[i] for i in random.permutation(len(crops))]
+def _order(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> list[int]:
+    """Return the numbers of the pairs that an epoch's crops are taken from."""
+    numbers = [number for number, pair in enumerate(pairs) for _ in range(_crops_of(pair, settings))]
+    shuffled: list[int] = np.random.default_rng([settings.seed, epoch]).permutation(numbers).tolist()
+    return shuffled
 
 
 def _crops_of(pair: Pair, settings: TrainSettings) -> int:
-    return settings.crops_per_frame if max(pair.target.shape) > settings.patch else 1
+    return settings.crops_per_frame if max(pair.shape) > settings.patch else 1
 
 
-def _cut(pairs: Sequence[Pair], crop: Crop, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    number, row, column = crop
-    box = slice(row, row + side), slice(column, column + side)
-    return pairs[number].brightfield[box], pairs[number].target[box]
+def _crop(frame: Frame, settings: TrainSettings, random: Random) -> Frame | None:
+    """Cut a patch out of a frame, with enough mitochondria in it; a frame of the patch's own size is taken as it is."""
+    side = settings.patch
+    free = [length - side for length in frame.target.shape]
+    for _ in range(_TRIES if any(free) else 1):
+        row, column = (int(random.integers(0, room + 1)) for room in free)
+        crop = frame.cut((slice(row, row + side), slice(column, column + side)))
+        if not any(free) or (crop.target >= frame.threshold).mean() >= settings.minimum_area:
+            return crop
+    return None
 
 
-def _augmented(
-    brightfield: NDArray[np.float32], target: NDArray[np.float32], random: Random
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn and flip both; vary contrast and noise of the brightfield patch only."""
-    turns, flip = int(random.integers(4)), bool(random.integers(2))
-    brightfield, target = (np.rot90(patch, turns) for patch in (brightfield, target))
-    if flip:
-        brightfield, target = brightfield[:, ::-1], target[:, ::-1]
-    contrast = np.float32(np.exp(random.normal(0, 0.2)))
-    noise = random.standard_normal(brightfield.shape, np.float32) * np.float32(random.uniform(0, 0.15))
-    return brightfield * contrast + noise, target
+def _augmented(crop: Frame, settings: TrainSettings, random: Random) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Turn and flip both images; vary contrast and noise of the brightfield only."""
+    brightfield, target = crop.brightfield, crop.target
+    if settings.turns:
+        turns, flip = int(random.integers(4)), bool(random.integers(2))
+        brightfield, target = (np.rot90(patch, turns) for patch in (brightfield, target))
+        if flip:
+            brightfield, target = brightfield[:, ::-1], target[:, ::-1]
+    if settings.intensity:
+        contrast = np.float32(np.exp(random.normal(0, 0.2)))
+        noise = random.standard_normal(brightfield.shape, np.float32) * np.float32(random.uniform(0, 0.15))
+        brightfield = brightfield * contrast + noise
+    return brightfield, target

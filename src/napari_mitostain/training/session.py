@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ from napari_mitostain.model.loading import Model, save_model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.scoring import mean_scores, score
 from napari_mitostain.tiling import plan_tiles, stitched
-from napari_mitostain.training.pairs import Pair
+from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
 from napari_mitostain.training.run import Progress, RunFolder
 from napari_mitostain.training.step import Players, train_step
@@ -45,6 +44,7 @@ class Session:
     progress: Progress
     training: list[Pair]
     validation: list[Pair]
+    frames: Frames
     source: str
     remarks: list[str] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
@@ -81,14 +81,14 @@ class Session:
     def _epoch(self, losses: _Means) -> Iterator[Event]:
         device = next(self.players.generator.parameters()).device
         dtype = choose_dtype(self.settings.precision, device)
-        batches = batches_of_epoch(self.training, self.settings, self.progress.epoch)
-        for batch in islice(batches, self.progress.batch, None):
+        at = self.progress
+        for batch in batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch):
             started = time.monotonic()
             self.players.set_learning_rate(self._learning_rate())
             with _enough_memory(f"a training step on {device}", "use a smaller batch or patch"):
                 losses.add(train_step(self.players, batch.to(device), self.settings, dtype))
             losses.require_finite(self.progress.step)
-            self.progress.batch += 1
+            self.progress.batch = batch.number + 1
             self.progress.step += 1
             self.progress.seconds += time.monotonic() - started
             self._save_now_and_then()
@@ -144,10 +144,11 @@ class Session:
         predictor = Predictor(model, StainSettings(self.settings.device, self.settings.precision))
         scores = []
         for pair in self.validation:
-            plan = plan_tiles(pair.target.shape, predictor.tile, model.geometry)
+            frame = self.frames[pair]
+            plan = plan_tiles(pair.shape, predictor.tile, model.geometry)
             with _enough_memory(f"validation on {predictor.device}", "close other programs and resume the run"):
-                stained = stitched(pair.brightfield, plan, predictor)
-            scores.append(score(stained, pair.target))
+                stained = stitched(frame.brightfield, plan, predictor)
+            scores.append(score(stained, frame.target))
             yield Measured(done=len(scores), total=len(self.validation))
         return mean_scores(scores).to_dict()
 

@@ -13,10 +13,13 @@ from napari_mitostain.events import PASSING, Event
 from napari_mitostain.image import sides
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
-from napari_mitostain.training.pairs import Pair, flaws, load_pairs, measured_pairs, split_pairs
+from napari_mitostain.training.pair import Frames, Pair
+from napari_mitostain.training.pairs import open_pairs
 from napari_mitostain.training.run import Progress, RunFolder
 from napari_mitostain.training.session import Session
+from napari_mitostain.training.split import split_pairs
 from napari_mitostain.training.step import new_players
+from napari_mitostain.training.survey import flaws, measured_pairs, survey
 
 
 def train(
@@ -57,10 +60,12 @@ def train(
     if resume:
         kept, former = run.origin()
         remarks, settings = _differences(kept, settings, former, source), kept
-    loaded = load_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
-    _require_patches(loaded, settings)
-    remarks += flaws(loaded)
-    training, validation = split_pairs(measured_pairs(loaded, settings.weighting.scope), settings)
+    found = open_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
+    _require_patches(found, settings)
+    frames = Frames()
+    facts = yield from survey(found, frames)
+    remarks += flaws(found, facts)
+    training, validation = split_pairs(measured_pairs(found, facts, settings.weighting.scope), settings)
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
         if init is not None:
@@ -68,7 +73,7 @@ def train(
         run.create(settings, source)
         run.save(players, Progress())  # a run that stops early resumes from the same start
     progress = run.load(players)
-    session = Session(run, settings, players, progress, training, validation, source, remarks)
+    session = Session(run, settings, players, progress, training, validation, frames, source, remarks)
     with closing(session.events()) as events:
         for event in events:
             if not isinstance(event, PASSING):
@@ -97,8 +102,8 @@ def _require_patches(pairs: Sequence[Pair], settings: TrainSettings) -> None:
     if not pairs:
         raise TrainingError("Expected at least one pair, got none; put images into brightfield/ and mitochondria/.")
     for pair in pairs:
-        if min(pair.target.shape) < settings.patch:
+        if min(pair.shape) < settings.patch:
             raise ImageError(
-                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(pair.target.shape)} "
+                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(pair.shape)} "
                 f"for {pair.name}; use a smaller patch or larger images."
             )
