@@ -16,6 +16,9 @@ from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.spec import PARTS, PairsSpec, pairs_in
 from napari_mitostain.training.stack_findings import about_stacks, listed
 from napari_mitostain.training.stacks import stack_pairs
+from napari_mitostain.training.store import store_pairs
+
+__all__ = ["Opened", "open_pairs", "open_stacks", "stack_pairs", "store_pairs"]
 
 _Files = tuple[str, Path, Path]
 """Name, brightfield and fluorescence."""
