@@ -21,9 +21,10 @@ from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.prefetching import prefetched
 from napari_mitostain.scoring import mean_scores, score
 from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.training.checkpoints import Progress, save_run
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
-from napari_mitostain.training.run import Progress, RunFolder
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.step import Players, train_step
 
 _CHECKPOINT_SECONDS = 50.0
@@ -117,7 +118,7 @@ class Session:
             self._save()
 
     def _save(self) -> None:
-        self.run.save(self.players, self.progress)
+        save_run(self.run, self.players, self.progress)
         self.saved_at = time.monotonic()
 
     def _model(self, scores: dict[str, float] | None = None) -> Model:
