@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -16,7 +16,7 @@ from napari_mitostain.cli.train_options import add_settings, settings_of
 from napari_mitostain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from napari_mitostain.events import Event, RunDone
+    from napari_mitostain.events import Event, Finding, RunDone
     from napari_mitostain.training.spec import PairsSpec
 
 
@@ -57,15 +57,20 @@ def _add_pairs(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the model is."""
-    from napari_mitostain.events import PASSING
+    from napari_mitostain.events import PASSING, Finding, RunDone, RunStarted
     from napari_mitostain.training.run import RunFolder
 
+    findings: list[Finding] = []
     try:
         for event in drain(_events(arguments), arguments.output.name):
             if arguments.json and not isinstance(event, PASSING):
                 print(json.dumps(event.to_dict()), flush=True)
-            elif not arguments.json:
-                _say(event)
+            if isinstance(event, Finding):
+                findings.append(event)
+            if isinstance(event, RunStarted):  # until then an error may come, which says all that is to be said
+                _say_findings(findings)
+            if isinstance(event, RunDone) and not arguments.json:
+                print(_done(event))
     except KeyboardInterrupt:
         if not RunFolder(arguments.output).checkpoint.exists():
             raise
@@ -123,17 +128,12 @@ def _shift(text: str) -> tuple[str, tuple[int, int]]:
     return name, (rows, columns)
 
 
-def _say(event: Event) -> None:
-    """Say in words what the user waits for; progress and notices are shown as everywhere."""
-    from napari_mitostain.events import Finding, RunDone
-
-    if isinstance(event, Finding):
+def _say_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
         offer = ""
-        if event.shift is not None:
-            offer = f" (--shift {event.acquisition}={event.shift[0]},{event.shift[1]})"
-        tqdm.write(f"mitostain: {event.severity}: {event.message}{offer}", file=sys.stderr)
-    if isinstance(event, RunDone):
-        print(_done(event))
+        if finding.shift is not None:
+            offer = f" (--shift {finding.acquisition}={finding.shift[0]},{finding.shift[1]})"
+        tqdm.write(f"mitostain: {finding.severity}: {finding.message}{offer}", file=sys.stderr)
 
 
 def _done(event: RunDone) -> str:
