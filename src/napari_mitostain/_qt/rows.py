@@ -9,8 +9,8 @@ from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
 
-class QuietForm(QWidget):
-    """A form that does not speak of the fields it sets itself: `_quiet` is set within ``with self._silent()``."""
+class Quiet:
+    """What does not speak of the fields it sets itself: `_quiet` is set within ``with self._silent()``."""
 
     _quiet = False
 
@@ -21,6 +21,10 @@ class QuietForm(QWidget):
             yield
         finally:
             self._quiet = before
+
+
+class QuietForm(Quiet, QWidget):
+    """A form that does not speak of the fields it sets itself."""
 
 
 def labelled(fields: Mapping[str, QWidget]) -> QFormLayout:

@@ -1,0 +1,225 @@
+"""The settings of a run that few users need: folded away in the form, an editor of one `TrainSettings`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from napari_mitostain._qt.device_field import DeviceField
+from napari_mitostain._qt.number_fields import RateBox, SideBox
+from napari_mitostain._qt.rows import QuietForm, labelled
+from napari_mitostain.config import TrainSettings, WeightSettings
+from napari_mitostain.errors import MitostainError
+
+_LOSSES = {"tn": "TN-weighted L1", "l1": "plain L1"}
+_DISCRIMINATORS = {"unet": "U-Net: every pixel", "patchgan": "PatchGAN: patches", "none": "none"}
+_DISCRIMINATOR_LOSSES = {"mse": "MSE", "focal": "focal", "jaccard": "Jaccard", "dice-bce": "Dice + BCE"}
+_PAPERS = WeightSettings(scope="patch")
+_NONE_HELD = "none"
+_TIPS = {
+    "batch size": "Patches that the networks see in one step.",
+    "patch": "Side of the patches that are cut from the images.",
+    "generator loss": "What the generator minimises beside the discriminator's judgement.",
+    "TN weights": "Coefficients of the TN loss, as the widget TN weight map saves them.",
+    "λ": "Factor of the (weighted) L1 term.",
+    "discriminator": "The network that tells stain from fluorescence, and that the generator plays against.",
+    "its loss": "Of the discriminator: the four of the paper.",
+    "adversarial": "Factor of the adversarial term.",
+    "hold out": "Acquisitions that choose the best model and are not trained on: names with commas between, or "
+    "“none”. By default a part of them, chosen by the seed.",
+    "seed": "Runs of the same seed and settings are the same.",
+    "device": "Where to train.",
+    "learning rate": "Of the generator, at its highest.",
+    "EMA": "Decay of the moving average of the generator's weights that is kept in their place.",
+    "clip gradients": "Largest norm of a network's gradient.",
+}
+
+
+class TuneSettings(QuietForm):
+    """Edits a `TrainSettings`; what has no field here stays as it was set.
+
+    Attributes
+    ----------
+    valueChanged : Signal(TrainSettings)
+    """
+
+    valueChanged = Signal(object)  # noqa: N815
+
+    def __init__(self, settings: TrainSettings) -> None:
+        super().__init__()
+        self._kept = settings
+        self._weighting = settings.weighting
+        self.batch, self.seed = QSpinBox(), QSpinBox()
+        self.patch = SideBox(2**settings.depth)
+        self.loss, self.discriminator, self.its_loss = map(_choice, (_LOSSES, _DISCRIMINATORS, _DISCRIMINATOR_LOSSES))
+        self.weights = WeightsField()
+        self.holdout = QLineEdit()
+        self.device = DeviceField()
+        self.lambda_l1, self.adversarial = RateBox(1e-6, 1e6, "0"), RateBox(1e-6, 1e6, "0")
+        self.rate, self.ema, self.clip = RateBox(1e-9, 1.0), RateBox(0.5, 0.999999, "off"), RateBox(1e-6, 1e6, "off")
+        self._lay_out()
+        self.setValue(settings)
+        self._connect()
+
+    def value(self) -> TrainSettings:
+        """Return what the fields say."""
+        plays = self.discriminator.currentData() != "none"
+        return replace(
+            self._kept,
+            batch_size=self.batch.value(),
+            patch=self.patch.value(),
+            generator_loss=self.loss.currentData(),
+            weighting=self.weights.value(),
+            weight_l1=self.lambda_l1.value(),
+            discriminator=self.discriminator.currentData() if plays else self._kept.discriminator,
+            discriminator_loss=self.its_loss.currentData() if plays else "none",
+            weight_adversarial=self.adversarial.value(),
+            holdout=_names(self.holdout.text()),
+            seed=self.seed.value(),
+            device=self.device.value,
+            learning_rate=self.rate.value(),
+            ema=self.ema.value(),
+            clip_gradients=self.clip.value() or None,
+        )
+
+    def setValue(self, settings: TrainSettings) -> None:  # noqa: N802
+        """Show settings."""
+        with self._silent():
+            self._kept = settings
+            self.patch.set_stride(2**settings.depth)
+            for box, number in ((self.batch, settings.batch_size), (self.patch, settings.patch)):
+                box.setValue(number)
+            self.seed.setValue(settings.seed)
+            _choose(self.loss, settings.generator_loss)
+            self.weights.setValue(settings.weighting)
+            is_none = settings.discriminator_loss == "none"
+            _choose(self.discriminator, "none" if is_none else settings.discriminator)
+            _choose(self.its_loss, "mse" if is_none else settings.discriminator_loss)
+            self.lambda_l1.setValue(settings.weight_l1)
+            self.adversarial.setValue(settings.weight_adversarial)
+            held = settings.holdout
+            self.holdout.setText("" if held is None else ", ".join(held) or _NONE_HELD)
+            self.device.ask(settings.device)
+            self.rate.setValue(settings.learning_rate)
+            self.ema.setValue(settings.ema)
+            self.clip.setValue(settings.clip_gradients or 0)
+        self._adapt()
+        self._tell()
+
+    def _lay_out(self) -> None:
+        self.batch.setRange(1, 1024)
+        self.seed.setRange(0, 2**31 - 1)
+        self.holdout.setPlaceholderText("automatic")
+        rows: dict[str, QWidget] = {
+            "batch size": self.batch,
+            "patch": self.patch,
+            "learning rate": self.rate,
+            "generator loss": self.loss,
+            "TN weights": self.weights,
+            "λ": self.lambda_l1,
+            "discriminator": self.discriminator,
+            "its loss": self.its_loss,
+            "adversarial": self.adversarial,
+            "hold out": self.holdout,
+            "EMA": self.ema,
+            "clip gradients": self.clip,
+            "seed": self.seed,
+            "device": self.device.native,
+        }
+        self._rows = labelled(rows)
+        for name, field in rows.items():
+            for widget in (field, self._rows.labelForField(field)):
+                if widget is not None:
+                    widget.setToolTip(_TIPS[name])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._rows)
+
+    def _connect(self) -> None:
+        for box in (self.loss, self.discriminator, self.its_loss):
+            box.currentIndexChanged.connect(self._tell)
+        for field in (self.batch, self.patch, self.seed, self.rate, self.ema, self.clip, self.weights):
+            field.valueChanged.connect(self._tell)
+        for rate in (self.lambda_l1, self.adversarial):
+            rate.valueChanged.connect(self._tell)
+        self.holdout.editingFinished.connect(self._tell)
+        self.device.changed.connect(self._tell)
+
+    def _adapt(self) -> None:
+        """Hide what does not apply: there may be no discriminator, and plain L1 has no weights."""
+        plays = self.discriminator.currentData() != "none"
+        for field in (self.its_loss, self.adversarial):
+            self._rows.setRowVisible(field, plays)
+        self._rows.setRowVisible(self.weights, self.loss.currentData() == "tn")
+
+    def _tell(self, *_: Any) -> None:
+        if not self._quiet:
+            self._adapt()
+            self.valueChanged.emit(self.value())
+
+
+class WeightsField(QWidget):
+    """Edits the coefficients of the TN loss: those of the paper, or of a file.
+
+    Attributes
+    ----------
+    valueChanged : Signal(WeightSettings)
+    """
+
+    valueChanged = Signal(object)  # noqa: N815
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._value = _PAPERS
+        self.load, self.reset = QPushButton("Load…"), QPushButton("Paper's")
+        self.load.clicked.connect(self._load)
+        self.reset.clicked.connect(lambda: self.setValue(_PAPERS))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button in (self.load, self.reset):
+            layout.addWidget(button)
+        self.setValue(_PAPERS)
+
+    def value(self) -> WeightSettings:
+        """Return the coefficients."""
+        return self._value
+
+    def setValue(self, weighting: WeightSettings) -> None:  # noqa: N802
+        """Take coefficients."""
+        changed = weighting != self._value
+        self._value = weighting
+        self.reset.setEnabled(weighting != _PAPERS)
+        if changed:
+            self.valueChanged.emit(weighting)
+
+    def _load(self) -> None:
+        from napari_mitostain.weighing import read_weighting
+
+        name, _ = QFileDialog.getOpenFileName(self, "Load coefficients", "", "JSON (*.json)")
+        if name:
+            try:
+                self.setValue(read_weighting(Path(name)))
+            except MitostainError as error:
+                show_error(str(error))
+
+
+def _choice(titles: dict[str, str]) -> QComboBox:
+    box = QComboBox()
+    for name, title in titles.items():
+        box.addItem(title, name)
+    return box
+
+
+def _choose(box: QComboBox, name: str) -> None:
+    box.setCurrentIndex(box.findData(name))
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    """Read acquisitions to hold out; None for whatever is chosen by the seed."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    return () if names == (_NONE_HELD,) else names or None
