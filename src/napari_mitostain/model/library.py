@@ -69,6 +69,31 @@ def find_weights(name: str | Path) -> Path:
     )
 
 
+def install_model(weights: Path, name: str) -> str:
+    """Copy a model, its weights and its card, to the user's own; it is there as a whole or not at all.
+
+    Parameters
+    ----------
+    weights : Path
+        A ``.safetensors`` file with its card beside it, such as an epoch that a run has kept.
+    name : str
+        Under which it is to be chosen; where a model has that name already, a number is added.
+
+    Returns
+    -------
+    str
+        The name that it has got.
+
+    Raises
+    ------
+    ModelError
+        If it is no model.
+    FileError
+        If it cannot be copied; nothing is left of it then.
+    """
+    raise NotImplementedError
+
+
 def _card_beside(path: Path) -> Card:
     card = path.with_suffix(".json")
     if not card.is_file():

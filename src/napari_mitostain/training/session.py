@@ -18,11 +18,13 @@ from napari_mitostain.model.card import Card
 from napari_mitostain.model.device import choose_dtype, is_out_of_memory
 from napari_mitostain.model.loading import Model, save_model
 from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.prefetching import prefetched
 from napari_mitostain.scoring import mean_scores, score
 from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.training.checkpoints import Progress, save_run
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
-from napari_mitostain.training.run import Progress, RunFolder
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.step import Players, train_step
 
 _CHECKPOINT_SECONDS = 50.0
@@ -82,7 +84,8 @@ class Session:
         device = next(self.players.generator.parameters()).device
         dtype = choose_dtype(self.settings.precision, device)
         at = self.progress
-        for batch in batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch):
+        batches = batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch)
+        for batch in prefetched(batches):
             started = time.monotonic()
             self.players.set_learning_rate(self._learning_rate())
             with _enough_memory(f"a training step on {device}", "use a smaller batch or patch"):
@@ -115,7 +118,7 @@ class Session:
             self._save()
 
     def _save(self) -> None:
-        self.run.save(self.players, self.progress)
+        save_run(self.run, self.players, self.progress)
         self.saved_at = time.monotonic()
 
     def _model(self, scores: dict[str, float] | None = None) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from napari_mitostain.config import TrainSettings
@@ -33,6 +33,17 @@ class Players:
         for network in (self.generator, self.discriminator):
             channels_last(network.to(device))
         return self
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return the networks by the names they have in a checkpoint."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def optimizers(self) -> dict[str, Adam]:
+        """Return the optimisers by the names they have in a checkpoint."""
+        return {
+            "generator-optimizer": self.generator_optimizer,
+            "discriminator-optimizer": self.discriminator_optimizer,
+        }
 
     def set_learning_rate(self, rate: float) -> None:
         """Give the generator a learning rate and the discriminator its share of it."""

@@ -13,13 +13,13 @@ from napari_mitostain.events import PASSING, Event
 from napari_mitostain.image import sides
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
+from napari_mitostain.training.check import check_pairs
+from napari_mitostain.training.checkpoints import Progress, load_run, save_run
 from napari_mitostain.training.pair import Frames, Pair
-from napari_mitostain.training.pairs import open_pairs
-from napari_mitostain.training.run import Progress, RunFolder
+from napari_mitostain.training.pairs import Opened, open_pairs
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.session import Session
-from napari_mitostain.training.split import split_pairs
 from napari_mitostain.training.step import new_players
-from napari_mitostain.training.survey import flaws, measured_pairs, survey
 
 
 def train(
@@ -58,21 +58,25 @@ def train(
     source = str(Path(pairs).resolve()) if isinstance(pairs, (str, Path)) else "given pairs"
     settings, remarks = _for_generator(settings, init), list[str]()
     if resume:
-        kept, former = run.origin()
+        config = run.config()
+        kept, former = config.settings, config.source
         remarks, settings = _differences(kept, settings, former, source), kept
-    found = open_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
-    _require_patches(found, settings)
+    found = open_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else Opened(list(pairs))
+    _require_patches(found.pairs, settings)
     frames = Frames()
-    facts = yield from survey(found, frames)
-    remarks += flaws(found, facts)
-    training, validation = split_pairs(measured_pairs(found, facts, settings.weighting.scope), settings)
+    checked = yield from check_pairs(found, settings, init, frames)
+    if checked.errors or checked.split is None:
+        raise TrainingError(" ".join(finding.message for finding in checked.errors))
+    training, validation = checked.split.training, checked.split.validation
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
         if init is not None:
             players.generator.load_state_dict(init.generator.state_dict())
+        run.prepare()
+        save_run(run, players, Progress())  # a run that stops early resumes from the same start
         run.create(settings, source)
-        run.save(players, Progress())  # a run that stops early resumes from the same start
-    progress = run.load(players)
+    progress, said = load_run(run, players)
+    remarks += said
     session = Session(run, settings, players, progress, training, validation, frames, source, remarks)
     with closing(session.events()) as events:
         for event in events:
