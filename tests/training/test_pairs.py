@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from napari_mitostain.config import ScalingSettings, TrainSettings
 from napari_mitostain.errors import FileError, ImageError, TrainingError
 from napari_mitostain.image import scale_brightfield
-from napari_mitostain.training.pairs import Pair, acquisition_names, open_pairs, measured_pairs, split_pairs
+from napari_mitostain.training.pairs import Pair, acquisition_names, measured_pairs, open_pairs, split_pairs
 from napari_mitostain.weighting import statistics
 
 FLAT = np.zeros((4, 4), np.float32)

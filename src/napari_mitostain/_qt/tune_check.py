@@ -140,9 +140,8 @@ class Picture(QLabel):
     def __init__(self, image: NDArray[np.uint8]) -> None:
         super().__init__()
         height, width, _ = image.shape
-        pixels = np.ascontiguousarray(image)
         self._whole = QPixmap.fromImage(
-            QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+            QImage(image.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
         )
         self.setMinimumWidth(50)
         self._fit(240)

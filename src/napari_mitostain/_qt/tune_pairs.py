@@ -120,8 +120,10 @@ class PairsForm(QuietForm):
         self.source.currentIndexChanged.connect(self._adapt)
         for signal in (self.source.currentIndexChanged, *(field.valueChanged for field in self.layers.values())):
             signal.connect(self._choose_others)
-        for field in (self.folder, *self.folders.values(), *self.channels.values()):
+        for field in (self.folder, *self.folders.values()):
             field.valueChanged.connect(self._choose_others)
+        for box in self.channels.values():
+            box.valueChanged.connect(self._choose_others)
         self.skip.toggled.connect(self._tell)
         self.unshift.clicked.connect(self._choose_others)
 
