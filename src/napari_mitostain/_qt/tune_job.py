@@ -1,0 +1,274 @@
+"""What the fine-tuning widget's threads do: check pairs, train a run, go on with one."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from napari_mitostain._qt.stain_job import a_core_left_to_the_viewer
+from napari_mitostain.config import Device, ScalingSettings, TrainSettings
+from napari_mitostain.errors import FileError, MitostainError, TrainingError
+from napari_mitostain.events import Event, Finding
+from napari_mitostain.image import Stack
+from napari_mitostain.image.files import read_stack
+from napari_mitostain.training.spec import PairsSpec
+
+if TYPE_CHECKING:
+    from napari_mitostain.model.loading import Model
+    from napari_mitostain.training.pairs import Opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsChecked(Event):
+    """The check is over.
+
+    Attributes
+    ----------
+    pairs : int
+        That can be used.
+    sentence : str
+        How they are split; empty where there is an error.
+    """
+
+    pairs: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorchLoaded(Event):
+    """The devices of this machine are known, best first: torch, which knows them, is loaded by now."""
+
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True)
+class LayerPairs:
+    """Two layers, as they were when the user pressed the button.
+
+    Attributes
+    ----------
+    stacks : tuple of Stack
+        Brightfield and fluorescence.
+    channels : tuple of int
+        Of each.
+    files : tuple of str
+        That each was opened from, as far as it is read from there bit by bit; "" for one in memory.
+    shift : tuple of int
+    """
+
+    stacks: tuple[Stack, Stack]
+    channels: tuple[int, int]
+    files: tuple[str, str] = ("", "")
+    shift: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class TunePlan:
+    """Everything a job needs, taken from the viewer before it starts.
+
+    Attributes
+    ----------
+    pairs : PairsSpec or LayerPairs
+    model : str
+        "" for an untrained generator.
+    settings : TrainSettings
+    output : Path
+        Folder of the run; a check has none.
+    """
+
+    pairs: PairsSpec | LayerPairs
+    model: str
+    settings: TrainSettings
+    output: Path = field(default_factory=Path)
+
+
+def check_job(plan: TunePlan) -> Generator[Event, None, None]:
+    """Check the pairs of a plan; what goes wrong is a finding, too.
+
+    Yields
+    ------
+    Event
+        `TorchLoaded`, those of `check_pairs`, and `PairsChecked`.
+    """
+    try:
+        with a_core_left_to_the_viewer():
+            yield from _checked(plan)
+    except MitostainError as error:
+        yield Finding(severity="error", message=str(error))
+        yield PairsChecked(pairs=0, sentence="")
+
+
+def _checked(plan: TunePlan) -> Generator[Event, None, None]:
+    from napari_mitostain.model.loading import load_model
+    from napari_mitostain.training.check import check_pairs
+    from napari_mitostain.training.pair import Frames
+
+    yield _torch_loaded()
+    model = load_model(plan.model) if plan.model else None
+    opened = _opened(plan.pairs, model.card.scaling if model is not None else ScalingSettings())
+    checked = yield from check_pairs(opened, plan.settings, model, Frames())
+    yield PairsChecked(pairs=len(checked.pairs), sentence=checked.split.sentence if checked.split is not None else "")
+
+
+def _opened(pairs: PairsSpec | LayerPairs, scaling: ScalingSettings) -> Opened:
+    from napari_mitostain.training.pairs import open_pairs, open_stacks
+
+    if isinstance(pairs, PairsSpec):
+        return open_pairs(pairs, scaling)
+    return open_stacks([(pairs.stacks[0].name, *pairs.stacks)], scaling, pairs.channels, pairs.shift)
+
+
+def tune_job(plan: TunePlan) -> Generator[Event, None, None]:
+    """Train a new run; layers that have no file are stored in its folder first.
+
+    Closing it leaves a checkpoint within a step.
+
+    Yields
+    ------
+    Event
+        `TorchLoaded`, `Measured` while layers are stored, then those of `train`.
+    """
+    from napari_mitostain.model.loading import load_model
+
+    with _alone(plan.output), _memory_given_back(), a_core_left_to_the_viewer():
+        yield _torch_loaded()
+        model = load_model(plan.model) if plan.model else None
+        pairs = plan.pairs if isinstance(plan.pairs, PairsSpec) else (yield from _spec_of(plan.pairs, plan.output))
+        try:
+            with closing(_trained(pairs, plan.output, plan.settings, model)) as events:
+                yield from events
+        finally:
+            _drop_without_run(plan.output)
+
+
+def resume_job(path: Path, longer: float = 0.0) -> Generator[Event, None, None]:
+    """Go on with a run from its last checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+        Of the run.
+    longer : float
+        Epochs or minutes, whatever the run is counted in, that it is to go on beyond its end.
+
+    Yields
+    ------
+    Event
+        `TorchLoaded`, then those of `train`.
+    """
+    from napari_mitostain.training.run import RunFolder
+
+    with _alone(path), _memory_given_back(), a_core_left_to_the_viewer():
+        yield _torch_loaded()
+        run = RunFolder(path)
+        if longer:
+            in_epochs = run.config().settings.epochs is not None
+            run.extend(round(longer) if in_epochs else None, None if in_epochs else longer)
+        with closing(_trained(None, path, run.config().settings, resume=True)) as events:
+            yield from events
+
+
+def _trained(
+    pairs: PairsSpec | None, output: Path, settings: TrainSettings, init: Model | None = None, resume: bool = False
+) -> Generator[Event, None, None]:
+    from napari_mitostain.training.trainer import train
+
+    return cast("Generator[Event, None, None]", train(pairs, output, settings, init, resume))
+
+
+def _drop_without_run(output: Path) -> None:
+    """Remove the copies of layers that no run came of."""
+    from napari_mitostain.training.registry import CONFIG
+
+    if not (output / CONFIG).exists():
+        shutil.rmtree(output / "pairs", ignore_errors=True)
+        with suppress(OSError):  # it is not there, or holds something else
+            output.rmdir()
+
+
+def _torch_loaded() -> TorchLoaded:
+    from napari_mitostain.model.device import available_devices
+
+    return TorchLoaded(devices=tuple(available_devices()))
+
+
+@contextmanager
+def _memory_given_back() -> Iterator[None]:
+    """Give the memory of the GPU back afterwards: a run that pauses holds none."""
+    import torch
+
+    try:
+        yield
+    finally:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let no other viewer of this computer train meanwhile: two runs at once are both slow, and neither is smooth."""
+    from napari_mitostain.training.registry import runs_folder
+
+    place = runs_folder() / ".viewer.lock"
+    told = runs_folder() / ".viewer.run"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        other = told.read_text(encoding="utf-8") if told.is_file() else "another run"
+        raise TrainingError(
+            f"Expected no other run to train in napari on this computer, got {other}; pause or stop it first."
+        ) from error
+    except OSError as error:
+        raise FileError(
+            f"Expected a folder for runs that can be written, got {place.parent} ({error.strerror}); correct its rights."
+        ) from error
+    try:
+        with suppress(OSError):
+            told.write_text(path.name, encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _spec_of(pairs: LayerPairs, output: Path) -> Generator[Event, None, PairsSpec]:
+    """Return files that show what two layers show: their own, or copies in the folder of the run."""
+    from napari_mitostain.training.naming import acquisition_names
+    from napari_mitostain.training.store import store_pairs
+
+    if all(_shows(file, stack) for file, stack in zip(pairs.files, pairs.stacks, strict=True)):
+        spec = PairsSpec(Path(pairs.files[0]), Path(pairs.files[1]), *pairs.channels)
+    else:
+        spec = yield from store_pairs(*pairs.stacks, pairs.channels, output / "pairs")
+    if pairs.shift == (0, 0):
+        return spec
+    name = spec.brightfield.name
+    return replace(spec, shifts={acquisition_names([name])[name]: pairs.shift})
+
+
+def _shows(file: str, stack: Stack) -> bool:
+    """Tell whether a file opens to what a layer shows: its size and type, and pixel by pixel its ends."""
+    if not file:
+        return False
+    try:
+        own = read_stack(file)
+        if _looks(own) != _looks(stack):
+            return False
+        ends = own.planes()[0], own.planes()[-1]
+        return all(np.array_equal(own.read(index), stack.read(index)) for index in ends)
+    except MitostainError:
+        return False
+
+
+def _looks(stack: Stack) -> tuple[object, ...]:
+    return stack.shape, np.dtype(stack.data.dtype), *(stack.axes.find(letter) for letter in "CYX")
