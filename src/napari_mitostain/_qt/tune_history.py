@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+START = -1
+"""Stands for the model that a run started from, where an epoch is shown."""
+
 PARTS = ("losses", "validation_losses", "scores")
 """Of an `EpochDone`, that are drawn as curves."""
 
@@ -93,3 +96,8 @@ class History:
 def nearest(epochs: Sequence[int], epoch: float) -> int | None:
     """Return the nearest of some epochs in order, the later of two that are as near; None of none."""
     return min(epochs, key=lambda other: (abs(other - epoch), -other), default=None)
+
+
+def title_of(epoch: int) -> str:
+    """Name an epoch for people."""
+    return "starting model" if epoch == START else f"epoch {epoch}"
