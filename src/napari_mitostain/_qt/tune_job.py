@@ -186,7 +186,7 @@ def _trained(
 
 def _drop_without_run(output: Path) -> None:
     """Remove the copies of layers that no run came of."""
-    from napari_mitostain.training.registry import CONFIG
+    from napari_mitostain.training.run import CONFIG
 
     if not (output / CONFIG).exists():
         shutil.rmtree(output / "pairs", ignore_errors=True)
@@ -231,7 +231,7 @@ def _alone(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise FileError(
-            f"Expected a folder for runs that can be written, got {place.parent} ({error.strerror}); correct its rights."
+            f"Expected a folder for runs that can be written, got {place.parent} ({error.strerror}); free it."
         ) from error
     try:
         with suppress(OSError):
