@@ -95,10 +95,10 @@ class EpochPlot(pg.PlotWidget):  # type: ignore[misc]
             self.addItem(line)
 
     def mark(self, epoch: int | None) -> None:
-        """Mark an epoch, or none, unless the user holds the mark."""
+        """Mark an epoch, or none (nor the start), unless the user holds the mark."""
         if not self._mark.moving:
             with QSignalBlocker(self._mark):
-                self._mark.setVisible(epoch is not None)
+                self._mark.setVisible(epoch is not None and epoch >= 0)
                 self._mark.setValue(epoch or 0)
 
     def star(self, epoch: int | None, value: float | None) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mitostain._qt.latest import Latest
-from napari_mitostain._qt.tune_history import History
+from napari_mitostain._qt.tune_history import START, History, title_of
 from napari_mitostain.errors import TrainingError
 
 
@@ -142,8 +142,9 @@ def _words(history: History, epoch: int | None) -> str:
     """Say how an epoch does, such as "Epoch 12: detail 0.34, Pearson 0.65 (best: epoch 9)"."""
     if epoch is None:
         return "No epoch is kept yet."
-    scores, best = history.values("scores", epoch), history.best
+    scores = history.to_beat.get("start", {}) if epoch == START else history.values("scores", epoch)
     titles = {"detail_pearson": "detail", "pearson": "Pearson"}
     told = ", ".join(f"{title} {scores[name]:.2f}" for name, title in titles.items() if name in scores)
+    best = history.best
     rank = "" if best is None else " (best)" if best == epoch else f" (best: epoch {best})"
-    return f"Epoch {epoch}: {told or 'not scored'}{rank}"
+    return f"{title_of(epoch).capitalize()}: {told or 'not scored'}{rank}"

@@ -11,8 +11,8 @@ from typing import Any
 from napari_mitostain.errors import ModelError, TrainingError
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
+from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder
-from napari_mitostain.training.step import Players
 
 Scored = Mapping[str, float]
 

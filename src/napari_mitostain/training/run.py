@@ -107,7 +107,11 @@ class RunFolder:
         """
         self.prepare()
         spec, source = (None, pairs) if isinstance(pairs, str) else (pairs, str(pairs.brightfield.parent.resolve()))
-        write_config(self._config, RunConfig(settings, spec, source, init, **start))
+        self.write_config(RunConfig(settings, spec, source, init, **start))
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write what the run is told; a folder with this file is a run."""
+        write_config(self._config, config)
 
     def config(self) -> RunConfig:
         """Read what the run was started with.
@@ -190,7 +194,7 @@ class RunFolder:
             raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
         with self.lock():
             longer = replace(own, **{unit: getattr(own, unit) + more})
-            write_config(self._config, replace(config, settings=longer))
+            self.write_config(replace(config, settings=longer))
             self.log(Notice(message=f"Continued for {more:g} more {unit}, {getattr(longer, unit):g} in all."))
 
     @contextmanager
