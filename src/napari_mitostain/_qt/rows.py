@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from superqt import QCollapsible
+
+_JOINTS = re.compile(r"[/\\_.](?=\S)")
 
 
 class Quiet:
@@ -41,6 +45,21 @@ def narrowed(box: QComboBox) -> QComboBox:
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
     return box
+
+
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """Fold a widget away under a title, as wide as what stands above it."""
+    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section.addWidget(content)
+    for layout in (section.layout(), section.content().layout()):
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+    return section
+
+
+def breakable(text: str) -> str:
+    """Let a label break long paths and file names, which have no spaces, so that they do not widen the dock."""
+    return _JOINTS.sub("\\g<0>\u200b", text)
 
 
 def renew_choices(box: ComboBox) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_mitostain._qt.card_view import CardView
 from napari_mitostain._qt.latest import Latest
+from napari_mitostain._qt.rows import breakable, folded
 from napari_mitostain._qt.run_summary import RunDetails, RunSummary, read_details
 from napari_mitostain._qt.scores_table import ScoresTable
 from napari_mitostain._qt.tune_choice import Choice
@@ -123,15 +123,14 @@ class RunView(QWidget):
             first.addWidget(widget)
         second.addWidget(self.longer)
         second.addWidget(self.more)
-        card = QCollapsible("Card of the model", expandedIcon="▾", collapsedIcon="▸")
-        card.addWidget(self.card)
+        card = folded("Card of the model", self.card)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.words)
         for buttons in (first, second):
             layout.addLayout(buttons)
-        for widget in (self.scores, self.choice, self.travel, self.curves, card):
-            layout.addWidget(widget)
+        for part in (self.scores, self.choice, self.travel, self.curves, card):
+            layout.addWidget(part)
 
     def _connect(self) -> None:
         self._latest.answered.connect(self._show)
@@ -150,7 +149,7 @@ class RunView(QWidget):
         if summary.path != self.path:
             return
         self.summary = summary
-        self.words.setText(told_of(summary))
+        self.words.setText(breakable(told_of(summary)))
         is_idle = summary.state != "running"
         self.resume.setVisible(summary.state == "unfinished")
         for widget in (self.longer, self.more):

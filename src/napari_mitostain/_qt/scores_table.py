@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QLabel
 _COLUMNS = {"pearson": "Pearson", "detail_pearson": "detail", "ssim": "SSIM", "psnr": "PSNR"}
 _ROWS = {"start": "starting model", "variance": "variance", "constant": "constant", "ceiling": "ceiling"}
 _TIP = (
-    "Of the validation pairs. A constant image and the blurred variance of brightfield need no learning; the ceiling is "
-    "the fluorescence against its own denoised self. Detail: Pearson correlation of fine structure alone."
+    "Of the validation pairs. A constant image and the blurred variance of brightfield need no learning; the ceiling "
+    "is the fluorescence against its own denoised self. Detail: Pearson correlation of fine structure alone."
 )
 
 

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_mitostain._qt.progress import words_for
+from napari_mitostain._qt.rows import breakable
 from napari_mitostain._qt.tune_training import End
 from napari_mitostain.events import EpochDone, Event, Measured, RunStarted, StepDone
 
@@ -58,7 +59,7 @@ class TrainingBar(QWidget):
     def begin(self, name: str) -> None:
         """Show that a run is trained from now on."""
         self._phase, self._left, self._epoch = "preparing…", "", ""
-        self.title.setText(f"Training {name}")
+        self.title.setText(breakable(f"Training {name}"))
         self.bar.setValue(0)
         self._show_words()
         self._offer(is_paused=False, is_running=True)
@@ -93,7 +94,7 @@ class TrainingBar(QWidget):
     def end(self, kind: End, error: Exception | None) -> None:
         """Show how it has ended."""
         self.title.setText(self.title.text().replace("Training", "Trained", 1))
-        self.words.setText(_ENDED[kind].format(error))
+        self.words.setText(breakable(_ENDED[kind].format(error)))
         self._offer(is_paused=kind == "paused", is_running=False)
 
     def _offer(self, is_paused: bool, is_running: bool) -> None:

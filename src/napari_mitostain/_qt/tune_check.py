@@ -8,18 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QStyle, QVBoxLayout, QWidget
 
+from napari_mitostain._qt.rows import breakable
 from napari_mitostain.events import Finding, Severity
 
 _SHOWN = 12
 """Findings that are shown one by one; hundreds of damaged files would fill the dock for nothing."""
 
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
-_ELEMENTS: dict[Severity, str] = {"error": "error_icon_element", "warning": "warning_icon_element"}
-"""Names under which napari's theme draws its icons."""
+_ICONS: dict[Severity, tuple[QStyle.StandardPixmap, str]] = {
+    "error": (QStyle.StandardPixmap.SP_MessageBoxCritical, "Error: a run does not start."),
+    "warning": (QStyle.StandardPixmap.SP_MessageBoxWarning, "Warning"),
+    "note": (QStyle.StandardPixmap.SP_MessageBoxInformation, "Note"),
+}
 
-_ICON_PX = 18
+_ICON_PX = 16
 
 
 class CheckView(QWidget):
@@ -79,7 +83,7 @@ class CheckView(QWidget):
 
     def say(self, words: str) -> None:
         """Show a sentence below the findings."""
-        self.words.setText(words)
+        self.words.setText(breakable(words))
         self.words.setVisible(bool(words))
 
     def _show_findings(self) -> None:
@@ -106,7 +110,7 @@ class FindingRow(QWidget):
         super().__init__()
         self.finding = finding
         self.icon = _icon(finding.severity)
-        self.label = QLabel(finding.message)
+        self.label = QLabel(breakable(finding.message))
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.label.setWordWrap(True)
@@ -159,11 +163,9 @@ class Picture(QLabel):
 
 
 def _icon(severity: Severity) -> QLabel:
-    icon = QLabel()
-    icon.setFixedSize(_ICON_PX, _ICON_PX)
-    icon.setToolTip({"error": "Error: a run does not start.", "warning": "Warning", "note": "Note"}[severity])
-    if severity in _ELEMENTS:
-        icon.setObjectName(_ELEMENTS[severity])
-    else:
-        icon.setText("ⓘ")
+    icon, (standard, told) = QLabel(), _ICONS[severity]
+    style = icon.style()
+    if style is not None:
+        icon.setPixmap(style.standardIcon(standard).pixmap(_ICON_PX, _ICON_PX))
+    icon.setToolTip(told)
     return icon

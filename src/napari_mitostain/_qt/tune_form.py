@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QVBoxLayout
-from superqt import QCollapsible
 
 from napari_mitostain._qt.length_field import LengthField
 from napari_mitostain._qt.path_field import PathField
-from napari_mitostain._qt.rows import QuietForm, labelled
+from napari_mitostain._qt.rows import QuietForm, folded, labelled
 from napari_mitostain._qt.start_field import StartField
 from napari_mitostain._qt.tune_check import CheckView
 from napari_mitostain._qt.tune_pairs import PairsForm
@@ -106,8 +105,6 @@ class TuneForm(QuietForm):
         self.about.setWordWrap(True)
         self.name.setToolTip("Of the run, and of the model that it makes.")
         self.folder.setToolTip("Where the run's folder is made; it holds all that a run needs to go on.")
-        advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        advanced.addWidget(self.more)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.pairs)
@@ -115,7 +112,7 @@ class TuneForm(QuietForm):
         layout.addLayout(labelled({"start from": self.start, "preset": self.preset}))
         layout.addWidget(self.about)
         layout.addLayout(labelled({"length": self.length, "name": self.name, "kept in": self.folder}))
-        layout.addWidget(advanced)
+        layout.addWidget(folded("Advanced", self.more))
 
     def _connect(self) -> None:
         self.pairs.valueChanged.connect(self._follow_pairs)

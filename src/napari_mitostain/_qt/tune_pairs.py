@@ -7,11 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_mitostain._qt.layer_field import LayerField
 from napari_mitostain._qt.path_field import PathField
-from napari_mitostain._qt.rows import QuietForm, narrowed
+from napari_mitostain._qt.rows import QuietForm, breakable, narrowed
 from napari_mitostain._qt.tune_request import PairsChoice
 
 if TYPE_CHECKING:
@@ -107,8 +117,13 @@ class PairsForm(QuietForm):
         self._rows.addRow("folder", self.folder)
         for part, field in self.folders.items():
             self._rows.addRow(part, field)
-        for part, box in self.channels.items():
-            self._rows.addRow(f"{part} channel", box)
+        both, boxes = QWidget(), QHBoxLayout()
+        both.setLayout(boxes)
+        boxes.setContentsMargins(0, 0, 0, 0)
+        for box in self.channels.values():
+            boxes.addWidget(box)
+        self._rows.addRow("channels", both)
+        self._both = both
         self.shifted.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -147,11 +162,10 @@ class PairsForm(QuietForm):
         self._rows.setRowVisible(self.folder, source == "folder")
         for field in self.folders.values():
             self._rows.setRowVisible(field, source == "two")
-        for box in self.channels.values():
-            self._rows.setRowVisible(box, source != "layers")
+        self._rows.setRowVisible(self._both, source != "layers")
         self.skip.setVisible(source != "layers")
         moved = [f"{name} by ({rows}, {columns})" for name, (rows, columns) in self._shifts.items()]
-        self.shifted.setText(f"Fluorescence is moved: {', '.join(moved)} pixels.")
+        self.shifted.setText(breakable(f"Fluorescence is moved: {', '.join(moved)} pixels."))
         for widget in (self.shifted, self.unshift):
             widget.setVisible(bool(moved))
 

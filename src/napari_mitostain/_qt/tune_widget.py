@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.compat import isalive
@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QLabel, QMessageBox, QPushButton, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_mitostain._qt.docked import Docked
+from napari_mitostain._qt.rows import breakable
 from napari_mitostain._qt.run_view import RunView
 from napari_mitostain._qt.training_bar import TrainingBar
 from napari_mitostain._qt.tune_checking import PairsCheck
@@ -97,12 +98,13 @@ class FineTuneWidget(Docked):
         new, runs = QVBoxLayout(), QVBoxLayout()
         for widget in (self.form, self.button, self.words):
             new.addWidget(widget)
-        for widget in (self.runs, self.view):
-            runs.addWidget(widget)
+        for part in (self.runs, self.view):
+            runs.addWidget(part)
         for title, inner in (("New run", new), ("Runs", runs)):
             inner.addStretch()
             self.tabs.addTab(_scrolled(inner), title)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 4, 2, 0)
         layout.addWidget(self.bar)
         layout.addWidget(self.tabs, stretch=1)
         self.setMinimumWidth(_NARROWEST_PX)
@@ -116,7 +118,7 @@ class FineTuneWidget(Docked):
         self.button.clicked.connect(self._start)
         self.bar.pauseAsked.connect(lambda: self._end("paused"))
         self.bar.stopAsked.connect(lambda: self._end("stopped"))
-        self.bar.resumeAsked.connect(lambda: self._resume(self.training.path, 0.0))
+        self.bar.resumeAsked.connect(self._resume_paused)
         self.training.began.connect(self._begin)
         self.training.received.connect(self._receive)
         self.training.progressed.connect(self.bar.progress)
@@ -136,7 +138,7 @@ class FineTuneWidget(Docked):
         self.button.setEnabled(not problem)
 
     def _say(self, words: str) -> None:
-        self.words.setText(words)
+        self.words.setText(breakable(words))
         self.words.setVisible(bool(words))
 
     def _start(self) -> None:
@@ -158,7 +160,11 @@ class FineTuneWidget(Docked):
         self.check.stop()
         self.bar.begin(self.training.name)
 
-    def _end(self, how: Any) -> None:
+    def _resume_paused(self) -> None:
+        if self.training.path is not None:
+            self._resume(self.training.path, 0.0)
+
+    def _end(self, how: Literal["paused", "stopped"]) -> None:
         self.training.end(how)
         self.bar.wait()
 
@@ -193,6 +199,7 @@ def _scrolled(inner: QVBoxLayout) -> QScrollArea:
     """Return a column that scrolls up and down, and is never wider than its dock."""
     content = QWidget()
     content.setLayout(inner)
+    inner.setContentsMargins(2, 6, 2, 4)
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
