@@ -51,7 +51,7 @@ class StartField(QWidget):
             self.model.setValue(model)
         self.scratch.setChecked(not model)
 
-    def reset_choices(self) -> None:
+    def reset_choices(self, *_: Any) -> None:
         """Offer the models that are installed now; without any a run can only start from scratch."""
         self.model.reset_choices()
         if not self.model.value():

@@ -17,6 +17,9 @@ from napari_mitostain.events import Event, Finding
 _PATIENCE_MS = 300
 """Time that the choice has to rest, so that a check does not begin with every key."""
 
+_SETTINGS = ("patch", "minimum_area", "split", "holdout", "validation_share", "test_share", "seed", "weighting")
+"""Settings of a run that decide what is to be said of its pairs."""
+
 
 class PairsCheck(QObject):
     """Checks the pairs of the latest request; an older check is given up.
@@ -69,6 +72,11 @@ class PairsCheck(QObject):
             self._later.start()
         self.changed.emit()
 
+    def follow(self, request: TuneRequest) -> None:
+        """Check again if the request asks for something else of the pairs than was checked."""
+        if self._request is None or _asked(request) != _asked(self._request):
+            self.ask(request)
+
     def stop(self) -> None:
         """Check no more; what was found stays."""
         self._later.stop()
@@ -95,6 +103,11 @@ class PairsCheck(QObject):
             self._view.say(f"The check stopped by an error: {outcome.error}")
         self._view.bar.hide()
         self.changed.emit()
+
+
+def _asked(request: TuneRequest) -> tuple[object, ...]:
+    """Return all that the findings depend on."""
+    return request.pairs, request.model, *(getattr(request.settings, name) for name in _SETTINGS)
 
 
 def _counted(pairs: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.compat import isalive
 from qtpy.QtWidgets import QAbstractButton, QDockWidget, QMainWindow, QMessageBox, QWidget
 
 if TYPE_CHECKING:
@@ -16,12 +15,6 @@ def dock_name(widget: QWidget) -> str:
     """Return the name under which a widget is docked, "" if it is not."""
     dock = widget.parent()
     return str(getattr(dock, "name", "")) if isinstance(dock, QDockWidget) else ""
-
-
-def window_of(viewer: Viewer) -> QMainWindow | None:
-    """Return the window of a viewer, None if it is gone or has none."""
-    window = getattr(viewer.window, "_qt_window", None)
-    return window if isinstance(window, QMainWindow) and isalive(window) else None  # type: ignore[no-untyped-call]
 
 
 def put_back(viewer: Viewer, widget: QWidget, name: str) -> None:

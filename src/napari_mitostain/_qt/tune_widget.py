@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QMessageBox, QPushButton, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QPushButton, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from napari_mitostain._qt.canvas import window_beside
 from napari_mitostain._qt.docked import Docked
 from napari_mitostain._qt.rows import breakable
 from napari_mitostain._qt.run_view import RunView
 from napari_mitostain._qt.training_bar import TrainingBar
 from napari_mitostain._qt.tune_checking import PairsCheck
-from napari_mitostain._qt.tune_closing import ask_to_stop, dock_name, put_back, window_of
+from napari_mitostain._qt.tune_closing import ask_to_stop, dock_name, put_back
 from napari_mitostain._qt.tune_form import TuneForm
 from napari_mitostain._qt.tune_run import make_plan, objection
 from napari_mitostain._qt.tune_runs import RunsList
@@ -41,6 +42,7 @@ class FineTuneWidget(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._dock = ""
+        self._window: QMainWindow | None = None
         self._question: QMessageBox | None = None
         self.form = TuneForm(viewer)
         self.check = PairsCheck(self.form.check, self)
@@ -77,11 +79,12 @@ class FineTuneWidget(Docked):
             QTimer.singleShot(0, self._ask)  # when napari has taken the dock away
 
     def _ask(self) -> None:
-        window = window_of(self._viewer) if isalive(self) else None  # type: ignore[no-untyped-call]
-        if window is None or not self.training.is_running:
+        if not isalive(self) or self.parent() is not None:  # type: ignore[no-untyped-call]
+            return
+        if self._window is None or not isalive(self._window) or not self.training.is_running:  # type: ignore[no-untyped-call]
             self._close()
-        elif self.parent() is None:
-            self._question = ask_to_stop(window, self.training.name, self._close, self._stay)
+        else:
+            self._question = ask_to_stop(self._window, self.training.name, self._close, self._stay)
 
     def _stay(self) -> None:
         self._question = None
@@ -112,6 +115,7 @@ class FineTuneWidget(Docked):
     def _connect(self) -> None:
         self.form.valueChanged.connect(self._look)
         self.form.pairsChanged.connect(self._ask_check)
+        self.form.valueChanged.connect(self.check.follow)
         self.form.check.shiftAsked.connect(self.form.pairs.shift)
         self.check.changed.connect(self._look)
         self.check.torchLoaded.connect(lambda event: self.form.show_devices(event.devices))
@@ -126,7 +130,7 @@ class FineTuneWidget(Docked):
         self.runs.chosen.connect(self.view.show_run)
         self.view.resumeAsked.connect(self._resume)
         self.view.forgetAsked.connect(self._forget)
-        self.view.installed.connect(self._install)
+        self.view.installed.connect(self.form.start.reset_choices)
 
     def _ask_check(self) -> None:
         self.check.ask(self.form.value())
@@ -148,8 +152,7 @@ class FineTuneWidget(Docked):
             show_error(str(error))
             self._say(str(error))
             return
-        self.check.stop()
-        self.bar.begin(self.training.name)
+        self._go()
 
     def _resume(self, path: Path, longer: float) -> None:
         try:
@@ -157,8 +160,12 @@ class FineTuneWidget(Docked):
         except MitostainError as error:
             show_error(str(error))
             return
+        self._go()
+
+    def _go(self) -> None:
         self.check.stop()
         self.bar.begin(self.training.name)
+        self._window = window_beside(self)
 
     def _resume_paused(self) -> None:
         if self.training.path is not None:
@@ -189,10 +196,6 @@ class FineTuneWidget(Docked):
     def _forget(self, path: Path) -> None:
         forget(path)
         self.runs.refresh()
-
-    def _install(self, name: str) -> None:
-        self.form.reset_choices()
-        show_info(f"{name} can be chosen in Digital stain now.")
 
 
 def _scrolled(inner: QVBoxLayout) -> QScrollArea:
