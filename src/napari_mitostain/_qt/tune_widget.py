@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
@@ -42,7 +44,7 @@ class FineTuneWidget(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._dock = ""
-        self._window: QMainWindow | None = None
+        self._window: Callable[[], QMainWindow | None] = lambda: None
         self._question: QMessageBox | None = None
         self.form = TuneForm(viewer)
         self.check = PairsCheck(self.form.check, self)
@@ -81,10 +83,11 @@ class FineTuneWidget(Docked):
     def _ask(self) -> None:
         if not isalive(self) or self.parent() is not None:  # type: ignore[no-untyped-call]
             return
-        if self._window is None or not isalive(self._window) or not self.training.is_running:  # type: ignore[no-untyped-call]
+        window = self._window()
+        if window is None or not isalive(window) or not self.training.is_running:  # type: ignore[no-untyped-call]
             self._close()
         else:
-            self._question = ask_to_stop(self._window, self.training.name, self._close, self._stay)
+            self._question = ask_to_stop(window, self.training.name, self._close, self._stay)
 
     def _stay(self) -> None:
         self._question = None
@@ -165,7 +168,8 @@ class FineTuneWidget(Docked):
     def _go(self) -> None:
         self.check.stop()
         self.bar.begin(self.training.name)
-        self._window = window_beside(self)
+        if (window := window_beside(self)) is not None:
+            self._window = ref(window)  # which must not be kept when napari closes it
 
     def _resume_paused(self) -> None:
         if self.training.path is not None:
