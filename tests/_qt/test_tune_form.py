@@ -52,6 +52,7 @@ SETTINGS = TrainSettings(
     device="cpu",
     precision="float32",
     turns=False,
+    pixel_size_um=0.108,
 )
 
 

@@ -33,6 +33,8 @@ class JobRunner(QObject):
     parent : QObject, optional
     waits : bool
         A cancelled job is over for the viewer only when its thread is, such as one that leaves a checkpoint.
+    warns : bool
+        Whether notices become notifications.
     fraction : callable
         Returns the part of its job that an event says is done, None if it says nothing of that.
 
@@ -53,10 +55,11 @@ class JobRunner(QObject):
         self,
         parent: QObject | None = None,
         waits: bool = False,
+        warns: bool = True,
         fraction: Callable[[Event], float | None] = fraction_of,
     ) -> None:
         super().__init__(parent)
-        self._waits, self._fraction = waits, fraction
+        self._waits, self._warns, self._fraction = waits, warns, fraction
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
@@ -120,7 +123,7 @@ class JobRunner(QObject):
 
     def _tell(self, job: Job, events: list[Event]) -> None:
         self.received.emit(events)
-        if job is self._job:
+        if job is self._job and self._warns:
             self._warn([event.message for event in events if isinstance(event, Notice)])
         steps = [(fraction, event.time) for event in events if (fraction := self._fraction(event)) is not None]
         if job is self._job and steps:

@@ -19,6 +19,9 @@ from napari_mitostain.training.run import RunFolder, State
 _SHOWN = ("StartScored", "EpochDone", "RunDone", "Notice")
 """Kinds of events that are shown of a run."""
 
+_NOTICES = 3
+"""Notices that are shown of a run."""
+
 STATES: dict[State, str] = {
     "running": "training",
     "finished": "finished",
@@ -49,6 +52,8 @@ class RunSummary:
         Scores of the starting model, "start", and of what needs no learning.
     verdict : str
         Whether training helped; empty before the end.
+    notices : tuple of str
+        The last of what the run wanted known.
     changed : float
         When the run last said something, in seconds since 1970.
     """
@@ -62,6 +67,7 @@ class RunSummary:
     scores: Mapping[str, float] = field(default_factory=dict)
     to_beat: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdict: str = ""
+    notices: tuple[str, ...] = ()
     changed: float = 0.0
 
     @property
@@ -76,11 +82,10 @@ class RunSummary:
 
     def to_text(self) -> str:
         """Return two lines for a narrow list."""
+        state = STATES[self.state] + ("" if self.state == "finished" else f", {self.fraction:.0%}")
         said = [f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"]
-        if self.state != "finished":
-            said.append(f"{self.fraction:.0%}")
         said += [f"{name} {self.scores[key]:.2f}" for key, name in _BRIEF.items() if key in self.scores]
-        return f"{self.name} – {STATES[self.state]}\n{', '.join(said)}; {when(self.changed)}"
+        return f"{self.name} – {state}\n{', '.join(said)}; {when(self.changed)}"
 
 
 _BRIEF = {"pearson": "Pearson", "detail_pearson": "detail"}
@@ -142,6 +147,7 @@ def _summary(path: Path, said: Sequence[Mapping[str, Any]]) -> RunSummary:
         scores=dict(bests[-1].get("scores", {})) if bests else {},
         to_beat=dict(starts[-1].get("scores", {})) if starts else {},
         verdict=str(ends[-1].get("verdict", "")) if ends and state == "finished" else "",
+        notices=tuple(dict.fromkeys(str(event["message"]) for event in said if event["event"] == "Notice"))[-_NOTICES:],
         changed=float(said[-1].get("time", 0)) if said else 0.0,
     )
 

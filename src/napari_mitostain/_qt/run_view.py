@@ -57,7 +57,7 @@ class RunView(QWidget):
         self.summary: RunSummary | None = None
         self._live: list[dict[str, Any]] = []
         self.machine: TimeMachine | None = None
-        self.words, self.scores = QLabel(), ScoresTable()
+        self.words, self.notices, self.scores = QLabel(), QLabel(), ScoresTable()
         self.resume, self.longer = QPushButton("Resume"), QPushButton("Continue longer")
         self.forget = QPushButton("Forget")
         self.more = QDoubleSpinBox()
@@ -110,7 +110,8 @@ class RunView(QWidget):
         self._latest.drop()
 
     def _lay_out(self) -> None:
-        self.words.setWordWrap(True)
+        for label in (self.words, self.notices):
+            label.setWordWrap(True)
         self.more.setRange(1, 1e5)
         self.more.setDecimals(0)
         self.travel.setCheckable(True)
@@ -129,7 +130,7 @@ class RunView(QWidget):
         layout.addWidget(self.words)
         for buttons in (first, second):
             layout.addLayout(buttons)
-        for part in (self.scores, self.choice, self.travel, self.curves, card):
+        for part in (self.notices, self.scores, self.choice, self.travel, self.curves, card):
             layout.addWidget(part)
 
     def _connect(self) -> None:
@@ -156,7 +157,9 @@ class RunView(QWidget):
             widget.setVisible(summary.state == "finished")
         self.more.setSuffix(" epochs" if summary.in_epochs else " min")
         self.more.setValue(_MORE[summary.in_epochs])
-        self.forget.setEnabled(is_idle)
+        self.forget.setVisible(is_idle)
+        self.notices.setText(breakable("\n".join(f"ⓘ {notice}" for notice in summary.notices)))
+        self.notices.setVisible(bool(summary.notices))
         self.card.show_card(details.card)
         self._show_events(details.events, summary.scores, summary.to_beat)
         self._live = [event for event in self._live if event["time"] > summary.changed]

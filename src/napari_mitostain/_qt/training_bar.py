@@ -35,8 +35,8 @@ class TrainingBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_paused = False
-        self._phase, self._left = "", ""
+        self._is_paused = self._is_stopping = self._has_started = False
+        self._phase = self._left = self._epoch = ""
         self.title, self.words = QLabel(), QLabel()
         self.bar = QProgressBar()
         self.bar.setMaximum(1000)
@@ -46,7 +46,7 @@ class TrainingBar(QWidget):
         for button in (self.pause, self.stop):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(4, 0, 4, 0)
         for widget in (self.title, self.bar, self.words):
             layout.addWidget(widget)
         layout.addLayout(buttons)
@@ -58,6 +58,7 @@ class TrainingBar(QWidget):
 
     def begin(self, name: str) -> None:
         """Show that a run is trained from now on."""
+        self._is_stopping = self._has_started = False
         self._phase, self._left, self._epoch = "preparing…", "", ""
         self.title.setText(breakable(f"Training {name}"))
         self.bar.setValue(0)
@@ -69,11 +70,11 @@ class TrainingBar(QWidget):
         """Show what the run does."""
         for event in events:
             if isinstance(event, Measured):
-                self._phase = f"{'scoring' if self._epoch else 'reading pairs'}: {event.done} of {event.total}"
+                self._phase = f"{'scoring' if self._has_started else 'reading pairs'}: {event.done} of {event.total}"
             elif isinstance(event, (RunStarted, StepDone)):
                 self._phase = ""
             if isinstance(event, RunStarted):
-                self._epoch = "first epoch"
+                self._has_started = True
             elif isinstance(event, EpochDone):
                 self._epoch = f"epoch {event.epoch} is done"
         self._show_words()
@@ -86,7 +87,7 @@ class TrainingBar(QWidget):
 
     def wait(self) -> None:
         """Show that the run is about to stop."""
-        self._phase = "stopping at a checkpoint…"
+        self._is_stopping = True
         self._show_words()
         for button in (self.pause, self.stop):
             button.setEnabled(False)
@@ -112,4 +113,5 @@ class TrainingBar(QWidget):
         (self.resumeAsked if self._is_paused else self.pauseAsked).emit()
 
     def _show_words(self) -> None:
-        self.words.setText(", ".join(word for word in (self._epoch, self._phase or self._left) if word))
+        doing = "stopping at a checkpoint…" if self._is_stopping else self._phase or self._left
+        self.words.setText(", ".join(word for word in (self._epoch, doing) if word))

@@ -17,7 +17,17 @@ from napari_mitostain.events import Event, Finding
 _PATIENCE_MS = 300
 """Time that the choice has to rest, so that a check does not begin with every key."""
 
-_SETTINGS = ("patch", "minimum_area", "split", "holdout", "validation_share", "test_share", "seed", "weighting")
+_SETTINGS = (
+    "patch",
+    "minimum_area",
+    "split",
+    "holdout",
+    "validation_share",
+    "test_share",
+    "seed",
+    "weighting",
+    "pixel_size_um",
+)
 """Settings of a run that decide what is to be said of its pairs."""
 
 

@@ -32,6 +32,7 @@ _TIPS = {
     "adversarial": "Factor of the adversarial term.",
     "hold out": "Acquisitions that choose the best model and are not trained on: names with commas between, or "
     "“none”. By default a part of them, chosen by the seed.",
+    "pixel (µm)": "Side of a pixel in the images; only where they, or the layers, do not tell it.",
     "seed": "Runs of the same seed and settings are the same.",
     "device": "Where to train.",
     "learning rate": "Of the generator, at its highest.",
@@ -61,6 +62,7 @@ class TuneSettings(QuietForm):
         self.holdout = QLineEdit()
         self.device = DeviceField()
         self.lambda_l1, self.adversarial = RateBox(1e-6, 1e6, "0"), RateBox(1e-6, 1e6, "0")
+        self.pixel = RateBox(1e-4, 1e3, "as they say")
         self.rate, self.ema, self.clip = RateBox(1e-9, 1.0), RateBox(0.5, 0.999999, "off"), RateBox(1e-6, 1e6, "off")
         self._lay_out()
         self.setValue(settings)
@@ -85,6 +87,7 @@ class TuneSettings(QuietForm):
             learning_rate=self.rate.value(),
             ema=self.ema.value(),
             clip_gradients=self.clip.value() or None,
+            pixel_size_um=self.pixel.value() or None,
         )
 
     def setValue(self, settings: TrainSettings) -> None:  # noqa: N802
@@ -108,6 +111,7 @@ class TuneSettings(QuietForm):
             self.rate.setValue(settings.learning_rate)
             self.ema.setValue(settings.ema)
             self.clip.setValue(settings.clip_gradients or 0)
+            self.pixel.setValue(settings.pixel_size_um or 0)
         self._adapt()
         self._tell()
 
@@ -128,6 +132,7 @@ class TuneSettings(QuietForm):
             "hold out": self.holdout,
             "EMA": self.ema,
             "clip gradients": self.clip,
+            "pixel (µm)": self.pixel,
             "seed": self.seed,
             "device": self.device.native,
         }
@@ -145,7 +150,7 @@ class TuneSettings(QuietForm):
             box.currentIndexChanged.connect(self._tell)
         for field in (self.batch, self.patch, self.seed, self.rate, self.ema, self.clip, self.weights):
             field.valueChanged.connect(self._tell)
-        for rate in (self.lambda_l1, self.adversarial):
+        for rate in (self.lambda_l1, self.adversarial, self.pixel):
             rate.valueChanged.connect(self._tell)
         self.holdout.editingFinished.connect(self._tell)
         self.device.changed.connect(self._tell)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.job_runner import JobRunner
@@ -13,7 +14,7 @@ from napari_mitostain._qt.jobs import Outcome, Task
 from napari_mitostain._qt.progress import trained_fraction
 from napari_mitostain._qt.tune_job import TunePlan, resume_job, tune_job
 from napari_mitostain.errors import TrainingError
-from napari_mitostain.events import Event, RunStarted
+from napari_mitostain.events import Event, Notice, RunStarted, StepDone
 
 End = Literal["done", "paused", "stopped", "failed", "in vain"]
 
@@ -43,9 +44,9 @@ class Training(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.path: Path | None = None
-        self._has_begun = False
+        self._has_begun = self._has_stepped = False
         self._wanted: End = "stopped"
-        self.runner = JobRunner(self, waits=True, fraction=trained_fraction)
+        self.runner = JobRunner(self, waits=True, warns=False, fraction=trained_fraction)
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self.progressed)
         self.runner.ended.connect(self._finish)
@@ -91,6 +92,7 @@ class Training(QObject):
                 f"Expected one run at a time, got {path.name} while {self.name} trains; pause or stop that first."
             )
         self.path, self._wanted, self._has_begun = path, "stopped", has_begun
+        self._has_stepped = False
         self.runner.start(f"Training {path.name}", task)
 
     def _receive(self, events: list[Event]) -> None:
@@ -99,6 +101,10 @@ class Training(QObject):
             if isinstance(event, RunStarted):
                 self._has_begun = True
                 self.began.emit(self.path)
+            elif isinstance(event, StepDone):
+                self._has_stepped = True
+            elif isinstance(event, Notice) and self._has_stepped:  # what is said before is of the pairs, and was shown
+                show_warning(event.message)
 
     def _finish(self, outcome: Outcome) -> None:
         kind: End = self._wanted if outcome.kind == "cancelled" else outcome.kind

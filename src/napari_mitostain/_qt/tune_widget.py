@@ -181,6 +181,8 @@ class FineTuneWidget(Docked):
 
     def _begin(self, path: Path) -> None:
         """Show the run, whose folder is there now."""
+        if path == self.view.path:
+            self.view.refresh()
         self.runs.choose(path)
         self.tabs.setCurrentIndex(1)
 
