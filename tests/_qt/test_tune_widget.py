@@ -330,6 +330,15 @@ def test_closing_the_viewer_leaves_a_checkpoint(viewer, tuner, held, until):
     until(lambda: RunFolder(runs_folder() / "heart").state() == "unfinished")
 
 
+def test_closing_the_viewer_answers_the_question(viewer, tuner, held, until):
+    tuner.button.click()
+    until(held.reached.is_set)
+    close_dock(viewer)
+    until(lambda: tuner._question is not None)
+    viewer.close()
+    until(lambda: RunFolder(runs_folder() / "heart").state() == "unfinished")
+
+
 def button(question: QMessageBox, title: str) -> Any:
     (found,) = (one for one in question.buttons() if one.text().replace("&", "") == title)
     return found

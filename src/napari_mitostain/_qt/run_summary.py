@@ -109,8 +109,15 @@ class RunDetails:
 
 
 def read_runs() -> list[RunSummary]:
-    """Return the runs of this computer, newest first."""
-    return [summary_of(path) for path in known_runs()]
+    """Return the runs of this computer, newest first; one that cannot be understood is damaged."""
+    return [_summary_or_damage(path) for path in known_runs()]
+
+
+def _summary_or_damage(path: Path) -> RunSummary:
+    try:
+        return summary_of(path)
+    except (KeyError, TypeError, ValueError, AttributeError, OSError):
+        return RunSummary(path, "damaged")
 
 
 def summary_of(path: Path) -> RunSummary:

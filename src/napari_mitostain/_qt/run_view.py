@@ -135,6 +135,7 @@ class RunView(QWidget):
 
     def _connect(self) -> None:
         self._latest.answered.connect(self._show)
+        self._latest.failed.connect(_report)
         self.resume.clicked.connect(lambda: self.resumeAsked.emit(self.path, 0.0))
         self.longer.clicked.connect(lambda: self.resumeAsked.emit(self.path, self.more.value()))
         self.forget.clicked.connect(lambda: self.forgetAsked.emit(self.path))
@@ -149,14 +150,15 @@ class RunView(QWidget):
         summary = details.summary
         if summary.path != self.path:
             return
-        self.summary = summary
         self.words.setText(breakable(told_of(summary)))
         is_idle = summary.state != "running"
         self.resume.setVisible(summary.state == "unfinished")
         for widget in (self.longer, self.more):
             widget.setVisible(summary.state == "finished")
-        self.more.setSuffix(" epochs" if summary.in_epochs else " min")
-        self.more.setValue(_MORE[summary.in_epochs])
+        if self.summary is None or self.summary.path != summary.path:
+            self.more.setSuffix(" epochs" if summary.in_epochs else " min")
+            self.more.setValue(_MORE[summary.in_epochs])
+        self.summary = summary
         self.forget.setVisible(is_idle)
         self.notices.setText(breakable("\n".join(f"ⓘ {notice}" for notice in summary.notices)))
         self.notices.setVisible(bool(summary.notices))

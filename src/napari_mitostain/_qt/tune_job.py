@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from traceback import clear_frames
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -99,7 +100,7 @@ def check_job(plan: TunePlan) -> Generator[Event, None, None]:
         `TorchLoaded`, those of `check_pairs`, and `PairsChecked`.
     """
     try:
-        with a_core_left_to_the_viewer():
+        with _memory_given_back(), a_core_left_to_the_viewer():
             yield from _checked(plan)
     except MitostainError as error:
         yield Finding(severity="error", message=str(error))
@@ -136,17 +137,21 @@ def tune_job(plan: TunePlan) -> Generator[Event, None, None]:
     Event
         `TorchLoaded`, `Measured` while layers are stored, then those of `train`.
     """
-    from napari_mitostain.model.loading import load_model
-
     with _alone(plan.output), _memory_given_back(), a_core_left_to_the_viewer():
-        yield _torch_loaded()
-        model = load_model(plan.model) if plan.model else None
-        pairs = plan.pairs if isinstance(plan.pairs, PairsSpec) else (yield from _spec_of(plan.pairs, plan.output))
         try:
-            with closing(_trained(pairs, plan.output, plan.settings, model)) as events:
-                yield from events
+            yield from _begun(plan)
         finally:
             _drop_without_run(plan.output)
+
+
+def _begun(plan: TunePlan) -> Generator[Event, None, None]:
+    from napari_mitostain.model.loading import load_model
+
+    yield _torch_loaded()
+    model = load_model(plan.model) if plan.model else None
+    pairs = plan.pairs if isinstance(plan.pairs, PairsSpec) else (yield from _spec_of(plan.pairs, plan.output))
+    with closing(_trained(pairs, plan.output, plan.settings, model)) as events:
+        yield from events
 
 
 def resume_job(path: Path, longer: float = 0.0) -> Generator[Event, None, None]:
@@ -202,11 +207,14 @@ def _torch_loaded() -> TorchLoaded:
 
 @contextmanager
 def _memory_given_back() -> Iterator[None]:
-    """Give the memory of the GPU back afterwards: a run that pauses holds none."""
+    """Give the memory of the GPU back afterwards, whatever happens: a run that pauses holds none."""
     import torch
 
     try:
         yield
+    except Exception as error:
+        clear_frames(error.__traceback__)  # which would keep networks alive as long as the error
+        raise
     finally:
         gc.collect()
         if torch.cuda.is_available():
