@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, SpinBox
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout
 
 from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
 from napari_mitostain._qt.result_layer import image_choices
-from napari_mitostain._qt.rows import Quiet, narrowed, reset_kept
+from napari_mitostain._qt.rows import Quiet, add_rows, reset_kept
 from napari_mitostain._qt.tune_request import LayerChoice
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ class LayerField(Quiet, QObject):
     rows : QFormLayout
         That the rows are added to.
     label : str
-        Such as "brightfield".
+        Of its row.
+    shows : str
+        What the layer shows, such as "brightfield".
 
     Attributes
     ----------
@@ -39,17 +41,16 @@ class LayerField(Quiet, QObject):
 
     valueChanged = Signal(object)  # noqa: N815
 
-    def __init__(self, viewer: Viewer, rows: QFormLayout, label: str) -> None:
+    def __init__(self, viewer: Viewer, rows: QFormLayout, label: str, shows: str) -> None:
         super().__init__(rows)
         self._viewer, self._rows = viewer, rows
         self._followed: Image | None = None
-        self.layer = ComboBox(choices=self._images, tooltip=f"The layer that shows {label}.")
+        self.layer = ComboBox(choices=self._images, tooltip=f"The layer that shows {shows}.")
         self.axis = ComboBox(choices=self._axes, tooltip="The axis of the image that holds channels, if one does.")
-        self.channel = SpinBox(tooltip=f"Position of {label} on the channel axis, from 0.")
+        self.channel = SpinBox(tooltip=f"Position of {shows} on the channel axis, from 0.")
         self._is_shown = True
-        for name, field in ((label, self.layer), ("channel axis", self.axis), ("channel", self.channel)):
-            native = narrowed(field.native) if field is not self.channel else field.native
-            rows.addRow(name, native)
+        fields = {label: self.layer, "channel axis": self.axis, "channel": self.channel}
+        add_rows(rows, {name: field.native for name, field in fields.items()})
         self._adapt()
         self.layer.changed.connect(self._adapt)
         self.axis.changed.connect(self._bound_channel)
@@ -66,7 +67,7 @@ class LayerField(Quiet, QObject):
         )
 
     def setValue(self, choice: LayerChoice) -> None:  # noqa: N802
-        """Show a choice; the layer must be there."""
+        """Show a choice; its layer must be there, without one the chosen layer stays."""
         with self._silent():
             if choice.layer is not None:
                 self.layer.value = choice.layer
@@ -88,7 +89,7 @@ class LayerField(Quiet, QObject):
     def show_rows(self, shown: bool) -> None:
         """Show the rows that apply, or none."""
         self._is_shown = shown
-        self._adapt()
+        self._show_rows()
 
     def first_that(self, suits: Callable[[str], bool]) -> None:
         """Choose the first layer whose name suits, if there is one."""
@@ -114,17 +115,18 @@ class LayerField(Quiet, QObject):
             guess = guess_channel_axis(layer) if layer is not None else None
             self.axis.value = _NO_AXIS if guess is None else guess
         self._follow(layer)
-        self._show_row(self.layer.native, self._is_shown)
-        self._show_row(self.axis.native, self._is_shown and layer is not None and layer.ndim > 2)
         self._bound_channel()
 
     def _bound_channel(self, *_: Any) -> None:
-        self._show_row(self.channel.native, self._is_shown and self._has_channels())
         if self._has_channels():
             self.channel.max = channel_count(self.layer.value, self.axis.value) - 1
+        self._show_rows()
 
-    def _show_row(self, field: QWidget, visible: bool) -> None:
-        self._rows.setRowVisible(field, visible)
+    def _show_rows(self) -> None:
+        layer = self.layer.value
+        has_planes = layer is not None and layer.ndim > 2
+        for field, applies in ((self.layer, True), (self.axis, has_planes), (self.channel, self._has_channels())):
+            self._rows.setRowVisible(field.native, self._is_shown and applies)
 
     def _has_channels(self) -> bool:
         return self.layer.value is not None and self.axis.value not in (None, _NO_AXIS)
@@ -133,7 +135,12 @@ class LayerField(Quiet, QObject):
         """Listen to the chosen layer, and no longer to the one before: what it shows has to be checked anew."""
         if layer is self._followed:
             return
-        for event, slot in {"data": self._renew, "axis_labels": self._renew, "scale": self._tell}.items():
+        for event, slot in {
+            "data": self._renew,
+            "axis_labels": self._renew,
+            "scale": self._tell,
+            "units": self._tell,
+        }.items():
             if self._followed is not None:
                 self._followed.events[event].disconnect(slot)
             if layer is not None:

@@ -35,9 +35,14 @@ def labelled(fields: Mapping[str, QWidget]) -> QFormLayout:
     """Lay out fields by their labels."""
     form = QFormLayout()
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    add_rows(form, fields)
+    return form
+
+
+def add_rows(form: QFormLayout, fields: Mapping[str, QWidget]) -> None:
+    """Add fields below those of a form."""
     for label, field in fields.items():
         form.addRow(label, narrowed(field) if isinstance(field, QComboBox) else field)
-    return form
 
 
 def narrowed(box: QComboBox) -> QComboBox:

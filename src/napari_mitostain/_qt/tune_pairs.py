@@ -10,7 +10,6 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -21,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_mitostain._qt.layer_field import LayerField
 from napari_mitostain._qt.path_field import PathField
-from napari_mitostain._qt.rows import QuietForm, breakable, narrowed
+from napari_mitostain._qt.rows import QuietForm, add_rows, breakable, labelled
 from napari_mitostain._qt.tune_request import PairsChoice
 
 if TYPE_CHECKING:
@@ -110,13 +109,9 @@ class PairsForm(QuietForm):
             field.reset_choices()
 
     def _lay_out(self, viewer: Viewer) -> None:
-        self._rows = QFormLayout()
-        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._rows.addRow("pairs from", narrowed(self.source))
-        self.layers = {part: LayerField(viewer, self._rows, part) for part in self.folders}
-        self._rows.addRow("folder", self.folder)
-        for part, field in self.folders.items():
-            self._rows.addRow(part, field)
+        self._rows = labelled({"pairs from": self.source})
+        self.layers = {part: LayerField(viewer, self._rows, part, part) for part in self.folders}
+        add_rows(self._rows, {"folder": self.folder, **self.folders})
         both, boxes = QWidget(), QHBoxLayout()
         both.setLayout(boxes)
         boxes.setContentsMargins(0, 0, 0, 0)
