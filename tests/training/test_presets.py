@@ -16,7 +16,7 @@ def test_presets_go_by_their_names_and_say_what_they_are(name: str) -> None:
 
 
 def test_quick_takes_minutes() -> None:
-    assert list(PRESETS)[0] == "quick"
+    assert next(iter(PRESETS)) == "quick"
     minutes = PRESETS["quick"].settings.minutes
     assert minutes is not None
     assert minutes < 10
