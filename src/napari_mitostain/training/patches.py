@@ -45,9 +45,15 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """Move the patches to a device, in the memory layout its convolutions prefer."""
         brightfield, target = (
-            part.to(device).contiguous(memory_format=torch.channels_last) for part in (self.brightfield, self.target)
+            _moved(part, device).contiguous(memory_format=torch.channels_last)
+            for part in (self.brightfield, self.target)
         )
         return replace(self, brightfield=brightfield, target=target)
+
+
+def _moved(part: Tensor, device: torch.device) -> Tensor:
+    """Move patches without waiting for a GPU's former work, which memory that may be swapped out would have to."""
+    return part.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else part.to(device)
 
 
 def batches_of_epoch(

@@ -13,7 +13,7 @@ from napari_mitostain.errors import FileError
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.training.run import CONFIG
 
-_UNUSABLE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_UNUSABLE = re.compile(r'[\s\x00-\x1f<>:"/\\|?*]+')
 """What some file system does not take in a name."""
 
 
