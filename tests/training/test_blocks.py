@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_no_time_or_depth_lies_on_two_sides_and_only_a_gap_is_lost(
     assert parts[1] or parts[2]
     blocks = [part for part in parts if part]
     assert [value for block in blocks for value in block] == sorted(value for block in blocks for value in block)
-    for before, after in zip(blocks, blocks[1:], strict=False):
+    for before, after in itertools.pairwise(blocks):
         between = [value for value in values if before[-1] < value < after[0]]
         assert between or "too few" in split.sentence
         assert len(between) <= max(1, round(0.05 * len(values)))
@@ -111,7 +112,7 @@ def test_strips_of_a_plane_hold_a_patch_each_with_a_gap_between(
         assert pair.shape[along] >= patch
         assert (box[1 - along].start, box[1 - along].stop) == (0, (height, width)[1 - along])
     strips = [box[along] for box in boxes if box is not None]
-    gaps = {after.start - before.stop for before, after in zip(strips, strips[1:], strict=False)}
+    gaps = {after.start - before.stop for before, after in itertools.pairwise(strips)}
     assert len(gaps) == 1
     assert 16 <= min(gaps) <= Generator(1, 3).receptive_radius
     assert (strips[0].start, strips[-1].stop) == (0, (height, width)[along])
