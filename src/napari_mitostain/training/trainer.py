@@ -64,7 +64,7 @@ def train(
     frames = Frames()
     checked = yield from check_pairs(found, settings, init, frames)
     if checked.errors or checked.split is None:
-        raise TrainingError(" ".join(finding.message for finding in checked.errors))
+        raise TrainingError(checked.errors[0].message)
     training, validation = checked.split.training, checked.split.validation
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
