@@ -49,9 +49,11 @@ def test_no_time_or_depth_lies_on_two_sides_and_only_a_gap_is_lost(
     blocks = [part for part in parts if part]
     assert [value for block in blocks for value in block] == sorted(value for block in blocks for value in block)
     for before, after in itertools.pairwise(blocks):
-        between = [value for value in values if before[-1] < value < after[0]]
-        assert between or "too few" in split.sentence
-        assert len(between) <= max(1, round(0.05 * len(values)))
+        assert after[0] - before[-1] > 1 or "too few" in split.sentence
+    lost = [value for value in values if value not in {value for block in blocks for value in block}]
+    for value in lost:
+        first = min(block[0] for block in blocks if block[0] > value)
+        assert first - value <= max(1, round(0.05 * (values[-1] - values[0] + 1)))
     for part, block in zip((split.training, split.validation, split.test), parts, strict=True):
         assert len(part) == sum(getattr(pair, axis) in block for pair in pairs)  # whole times
 
@@ -70,6 +72,13 @@ def test_last_times_test_and_those_before_validate() -> None:
     assert [pair.time for pair in split.test] == [18, 19]
     assert [pair.time for pair in split.validation] == [13, 14, 15, 16]
     assert max(pair.time or 0 for pair in split.training) == 11
+
+
+def test_share_is_of_the_pairs_and_time_without_pairs_is_a_gap() -> None:
+    split = split_pairs(at(*[(1, 0)] * 20, *[(25, 0)] * 20, *[(50, 0)] * 9, (75, 0)), ONE)
+    assert {pair.time for pair in split.validation} == {50, 75}
+    assert len(split.training) == 40
+    assert split.sentence.endswith("1 to 25 train, 50 to 75 validate, with a gap of 24 between.")
 
 
 def test_one_time_is_split_in_depth() -> None:
