@@ -104,7 +104,7 @@ class _Start:
             frames = Frames()
             checked = yield from check_pairs(opened, config.settings, self.init, frames)
             if checked.errors or checked.split is None:
-                raise TrainingError(" ".join(finding.message for finding in checked.errors))
+                raise TrainingError(checked.errors[0].message)
             players = new_players(config.settings).to(self.device)
             if not resume:
                 config = _with_pixel_size(config, checked.pairs)
