@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from napari_mitostain._qt.run_summary import RunSummary, read_details, read_runs, summary_of, when
-from napari_mitostain._qt.run_view import told_of
+from napari_mitostain._qt.run_summary import RunSummary, read_details, read_runs, summary_of, told_of, when
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.events import EpochDone, Notice, StartScored
 from napari_mitostain.training.registry import remember

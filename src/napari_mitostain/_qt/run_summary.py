@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from napari_mitostain._qt.tune_history import title_of
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.model.card import Card
@@ -157,6 +158,22 @@ def _summary(path: Path, said: Sequence[Mapping[str, Any]]) -> RunSummary:
         notices=tuple(dict.fromkeys(str(event["message"]) for event in said if event["event"] == "Notice"))[-_NOTICES:],
         changed=float(said[-1].get("time", 0)) if said else 0.0,
     )
+
+
+def told_of(run: RunSummary) -> str:
+    """Say in what state a run is, how well it does, and where its model is."""
+    said = {
+        "running": "This run is being trained.",
+        "finished": run.verdict or "This run is complete.",
+        "unfinished": f"Unfinished, {run.fraction:.0%} is done: Resume goes on from the last checkpoint.",
+        "damaged": "The folder of this run is damaged, or not complete yet: it cannot go on.",
+    }[run.state]
+    if run.best is not None:
+        detail = run.scores.get("detail_pearson")
+        how_good = "" if detail is None else f" (detail Pearson {detail:.3f})"
+        best = "is" if run.state == "finished" else "so far is"
+        said += f" The best model {best} that of {title_of(run.best)}{how_good}, in {run.path / MODEL_OF_RUN}."
+    return said
 
 
 def when(seconds: float) -> str:

@@ -14,11 +14,10 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QVB
 from napari_mitostain._qt.card_view import CardView
 from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.rows import breakable, folded
-from napari_mitostain._qt.run_summary import RunDetails, RunSummary, read_details
+from napari_mitostain._qt.run_summary import RunDetails, RunSummary, read_details, told_of
 from napari_mitostain._qt.scores_table import ScoresTable
 from napari_mitostain._qt.tune_choice import Choice
 from napari_mitostain._qt.tune_curves import Curves
-from napari_mitostain._qt.tune_history import title_of
 from napari_mitostain._qt.tune_machine import TimeMachine
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.training.run import RunFolder
@@ -210,22 +209,6 @@ class RunView(QWidget):
     def _select(self, epoch: int) -> None:
         for part in (self.curves, self.choice):
             part.select(epoch)
-
-
-def told_of(run: RunSummary) -> str:
-    """Say in what state a run is, how well it does, and where its model is."""
-    said = {
-        "running": "This run is being trained.",
-        "finished": run.verdict or "This run is complete.",
-        "unfinished": f"Unfinished, {run.fraction:.0%} is done: Resume goes on from the last checkpoint.",
-        "damaged": "The folder of this run is damaged, or not complete yet: it cannot go on.",
-    }[run.state]
-    if run.best is not None:
-        detail = run.scores.get("detail_pearson")
-        how_good = "" if detail is None else f" (detail Pearson {detail:.3f})"
-        best = "is" if run.state == "finished" else "so far is"
-        said += f" The best model {best} that of {title_of(run.best)}{how_good}, in {run.path / 'model.safetensors'}."
-    return said
 
 
 def _report(error: Exception) -> None:

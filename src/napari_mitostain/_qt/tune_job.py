@@ -6,25 +6,22 @@ import gc
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from traceback import clear_frames
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 from filelock import FileLock, Timeout
 
+from napari_mitostain._qt.layer_pairs import LayerPairs, pairs_of, spec_of
 from napari_mitostain._qt.stain_job import a_core_left_to_the_viewer
 from napari_mitostain.config import Device, ScalingSettings, TrainSettings
 from napari_mitostain.errors import FileError, MitostainError, TrainingError
 from napari_mitostain.events import Event, Finding
-from napari_mitostain.image import Stack
-from napari_mitostain.image.files import read_stack
 from napari_mitostain.training.spec import PairsSpec
 
 if TYPE_CHECKING:
     from napari_mitostain.model.loading import Model
-    from napari_mitostain.training.pairs import Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +45,6 @@ class TorchLoaded(Event):
     """The devices of this machine are known, best first: torch, which knows them, is loaded by now."""
 
     devices: tuple[Device, ...]
-
-
-@dataclass(frozen=True)
-class LayerPairs:
-    """Two layers, as they were when the user pressed the button.
-
-    Attributes
-    ----------
-    stacks : tuple of Stack
-        Brightfield and fluorescence.
-    channels : tuple of int
-        Of each.
-    files : tuple of str
-        That each was opened from, as far as it is read from there bit by bit; "" for one in memory.
-    shift : tuple of int
-    """
-
-    stacks: tuple[Stack, Stack]
-    channels: tuple[int, int]
-    files: tuple[str, str] = ("", "")
-    shift: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -114,17 +90,9 @@ def _checked(plan: TunePlan) -> Generator[Event, None, None]:
 
     yield _torch_loaded()
     model = load_model(plan.model) if plan.model else None
-    opened = _opened(plan.pairs, model.card.scaling if model is not None else ScalingSettings())
+    opened = pairs_of(plan.pairs, model.card.scaling if model is not None else ScalingSettings())
     checked = yield from check_pairs(opened, plan.settings, model, Frames())
     yield PairsChecked(pairs=len(checked.pairs), sentence=checked.split.sentence if checked.split is not None else "")
-
-
-def _opened(pairs: PairsSpec | LayerPairs, scaling: ScalingSettings) -> Opened:
-    from napari_mitostain.training.pairs import open_pairs, open_stacks
-
-    if isinstance(pairs, PairsSpec):
-        return open_pairs(pairs, scaling)
-    return open_stacks([(pairs.stacks[0].name, *pairs.stacks)], scaling, pairs.channels, pairs.shift)
 
 
 def tune_job(plan: TunePlan) -> Generator[Event, None, None]:
@@ -149,7 +117,7 @@ def _begun(plan: TunePlan) -> Generator[Event, None, None]:
 
     yield _torch_loaded()
     model = load_model(plan.model) if plan.model else None
-    pairs = plan.pairs if isinstance(plan.pairs, PairsSpec) else (yield from _spec_of(plan.pairs, plan.output))
+    pairs = plan.pairs if isinstance(plan.pairs, PairsSpec) else (yield from spec_of(plan.pairs, plan.output))
     with closing(_trained(pairs, plan.output, plan.settings, model)) as events:
         yield from events
 
@@ -247,36 +215,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _spec_of(pairs: LayerPairs, output: Path) -> Generator[Event, None, PairsSpec]:
-    """Return files that show what two layers show: their own, or copies in the folder of the run."""
-    from napari_mitostain.training.naming import acquisition_names
-    from napari_mitostain.training.store import store_pairs
-
-    if all(_shows(file, stack) for file, stack in zip(pairs.files, pairs.stacks, strict=True)):
-        spec = PairsSpec(Path(pairs.files[0]), Path(pairs.files[1]), *pairs.channels)
-    else:
-        spec = yield from store_pairs(*pairs.stacks, pairs.channels, output / "pairs")
-    if pairs.shift == (0, 0):
-        return spec
-    name = spec.brightfield.name
-    return replace(spec, shifts={acquisition_names([name])[name]: pairs.shift})
-
-
-def _shows(file: str, stack: Stack) -> bool:
-    """Tell whether a file opens to what a layer shows: its size and type, and pixel by pixel its ends."""
-    if not file:
-        return False
-    try:
-        own = read_stack(file)
-        if _looks(own) != _looks(stack):
-            return False
-        ends = own.planes()[0], own.planes()[-1]
-        return all(np.array_equal(own.read(index), stack.read(index)) for index in ends)
-    except MitostainError:
-        return False
-
-
-def _looks(stack: Stack) -> tuple[object, ...]:
-    return stack.shape, np.dtype(stack.data.dtype), *(stack.axes.find(letter) for letter in "CYX")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from napari_mitostain._qt.layer_pairs import LayerPairs
 from napari_mitostain._qt.layers import layer_stack
-from napari_mitostain._qt.tune_job import LayerPairs, TunePlan
+from napari_mitostain._qt.tune_job import TunePlan
 from napari_mitostain._qt.tune_request import LayerChoice, PairsChoice, TuneRequest
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image import Stack

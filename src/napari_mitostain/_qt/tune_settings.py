@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_mitostain._qt.device_field import DeviceField
 from napari_mitostain._qt.number_fields import RateBox, SideBox
 from napari_mitostain._qt.rows import QuietForm, labelled
-from napari_mitostain.config import TrainSettings, WeightSettings
-from napari_mitostain.errors import MitostainError
+from napari_mitostain._qt.weights_field import WeightsField
+from napari_mitostain.config import TrainSettings
 
 _LOSSES = {"tn": "TN-weighted L1", "l1": "plain L1"}
 _DISCRIMINATORS = {"unet": "U-Net: every pixel", "patchgan": "PatchGAN: patches", "none": "none"}
 _DISCRIMINATOR_LOSSES = {"mse": "MSE", "focal": "focal", "jaccard": "Jaccard", "dice-bce": "Dice + BCE"}
-_PAPERS = WeightSettings(scope="patch")
 _NONE_HELD = "none"
 _TIPS = {
     "batch size": "Patches that the networks see in one step.",
@@ -54,7 +51,6 @@ class TuneSettings(QuietForm):
     def __init__(self, settings: TrainSettings) -> None:
         super().__init__()
         self._kept = settings
-        self._weighting = settings.weighting
         self.batch, self.seed = QSpinBox(), QSpinBox()
         self.patch = SideBox(2**settings.depth)
         self.loss, self.discriminator, self.its_loss = map(_choice, (_LOSSES, _DISCRIMINATORS, _DISCRIMINATOR_LOSSES))
@@ -166,51 +162,6 @@ class TuneSettings(QuietForm):
         if not self._quiet:
             self._adapt()
             self.valueChanged.emit(self.value())
-
-
-class WeightsField(QWidget):
-    """Edits the coefficients of the TN loss: those of the paper, or of a file.
-
-    Attributes
-    ----------
-    valueChanged : Signal(WeightSettings)
-    """
-
-    valueChanged = Signal(object)  # noqa: N815
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._value = _PAPERS
-        self.load, self.reset = QPushButton("Load…"), QPushButton("Paper's")
-        self.load.clicked.connect(self._load)
-        self.reset.clicked.connect(lambda: self.setValue(_PAPERS))
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for button in (self.load, self.reset):
-            layout.addWidget(button)
-        self.setValue(_PAPERS)
-
-    def value(self) -> WeightSettings:
-        """Return the coefficients."""
-        return self._value
-
-    def setValue(self, weighting: WeightSettings) -> None:  # noqa: N802
-        """Take coefficients."""
-        changed = weighting != self._value
-        self._value = weighting
-        self.reset.setEnabled(weighting != _PAPERS)
-        if changed:
-            self.valueChanged.emit(weighting)
-
-    def _load(self) -> None:
-        from napari_mitostain.weighing import read_weighting
-
-        name, _ = QFileDialog.getOpenFileName(self, "Load coefficients", "", "JSON (*.json)")
-        if name:
-            try:
-                self.setValue(read_weighting(Path(name)))
-            except MitostainError as error:
-                show_error(str(error))
 
 
 def _choice(titles: dict[str, str]) -> QComboBox:
