@@ -160,3 +160,24 @@ def test_form_without_a_model_or_layers(qtbot, monkeypatch):
     qtbot.addWidget(form)
     assert [form.value().model, form.value().name] == ["", ""]
     assert form.start.scratch.isChecked()
+
+
+def test_layers_that_come_later_are_guessed_too(qtbot, small_model):
+    viewer = ViewerModel()
+    form = TuneForm(viewer)
+    qtbot.addWidget(form)
+    viewer.layers.events.inserted.connect(form.reset_choices)
+    first = viewer.add_image(np.zeros((8, 8)), name="a")
+    second = viewer.add_image(np.zeros((8, 8)), name="b")
+    assert [form.value().pairs.brightfield.layer, form.value().pairs.mitochondria.layer] == [first, second]
+    viewer.add_image(np.zeros((8, 8)), name="mito")
+    assert form.value().pairs.mitochondria.layer is second  # what is chosen stays
+
+
+def test_two_channels_of_one_layer_are_guessed(qtbot, small_model):
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.zeros((2, 8, 8)), axis_labels=("c", "y", "x"))
+    form = TuneForm(viewer)
+    qtbot.addWidget(form)
+    pairs = form.value().pairs
+    assert [pairs.brightfield, pairs.mitochondria] == [LayerChoice(layer, 0, 0), LayerChoice(layer, 0, 1)]

@@ -159,7 +159,7 @@ class RunView(QWidget):
             self.more.setValue(_MORE[summary.in_epochs])
         self.summary = summary
         self.forget.setVisible(is_idle)
-        self.notices.setText(breakable("\n".join(f"ⓘ {notice}" for notice in summary.notices)))
+        self.notices.setText(breakable("\n".join(f"Note: {notice}" for notice in summary.notices)))
         self.notices.setVisible(bool(summary.notices))
         self.card.show_card(details.card)
         self._show_events(details.events, summary.scores, summary.to_beat)

@@ -107,6 +107,8 @@ class PairsForm(QuietForm):
         """Follow the viewer's layers."""
         for field in self.layers.values():
             field.reset_choices()
+        if self.layers["brightfield"].value() == self.layers["mitochondria"].value():
+            self._guess()  # images have come, and nothing that makes sense was chosen
 
     def _lay_out(self, viewer: Viewer) -> None:
         self._rows = labelled({"pairs from": self.source})
@@ -138,9 +140,14 @@ class PairsForm(QuietForm):
         self.unshift.clicked.connect(self._choose_others)
 
     def _guess(self) -> None:
-        """Choose the layers by their names."""
-        self.layers["mitochondria"].first_that(lambda name: bool(_FLUORESCENT.search(name)))
-        self.layers["brightfield"].first_that(lambda name: not _FLUORESCENT.search(name))
+        """Choose the layers by their names, else two that differ, else two channels of one."""
+        brightfield, mitochondria = self.layers["brightfield"], self.layers["mitochondria"]
+        mitochondria.first_that(lambda name: bool(_FLUORESCENT.search(name)))
+        brightfield.first_that(lambda name: not _FLUORESCENT.search(name))
+        if (chosen := brightfield.layer.value) is not None and chosen is mitochondria.layer.value:
+            mitochondria.first_that(lambda name: name != chosen.name)
+        if brightfield.value() == (same := mitochondria.value()) and same.channel_axis is not None:
+            mitochondria.setValue(replace(same, channel=min(1, int(mitochondria.channel.max))))
 
     def _choose_others(self, *_: Any) -> None:
         """Forget the shifts: they are those of other pairs."""

@@ -14,8 +14,8 @@ from napari_mitostain._qt.rows import QuietForm, labelled
 from napari_mitostain._qt.weights_field import WeightsField
 from napari_mitostain.config import TrainSettings
 
-_LOSSES = {"tn": "TN-weighted L1", "l1": "plain L1"}
-_DISCRIMINATORS = {"unet": "U-Net: every pixel", "patchgan": "PatchGAN: patches", "none": "none"}
+_LOSSES = {"tn": "TN-weighted", "l1": "plain L1"}
+_DISCRIMINATORS = {"unet": "U-Net", "patchgan": "PatchGAN", "none": "none"}
 _DISCRIMINATOR_LOSSES = {"mse": "MSE", "focal": "focal", "jaccard": "Jaccard", "dice-bce": "Dice + BCE"}
 _NONE_HELD = "none"
 _TIPS = {
@@ -24,7 +24,8 @@ _TIPS = {
     "generator loss": "What the generator minimises beside the discriminator's judgement.",
     "TN weights": "Coefficients of the TN loss, as the widget TN weight map saves them.",
     "λ": "Factor of the (weighted) L1 term.",
-    "discriminator": "The network that tells stain from fluorescence, and that the generator plays against.",
+    "discriminator": "The network that tells stain from fluorescence: a U-Net judges every pixel, a PatchGAN "
+    "patches of 70×70 pixels.",
     "its loss": "Of the discriminator: the four of the paper.",
     "adversarial": "Factor of the adversarial term.",
     "hold out": "Acquisitions that choose the best model and are not trained on: names with commas between, or "

@@ -15,6 +15,7 @@ from napari_mitostain._qt.progress import trained_fraction
 from napari_mitostain._qt.tune_job import TunePlan, resume_job, tune_job
 from napari_mitostain.errors import TrainingError
 from napari_mitostain.events import Event, Notice, RunStarted, StepDone
+from napari_mitostain.training.run import CONFIG
 
 End = Literal["done", "paused", "stopped", "failed", "in vain"]
 
@@ -44,7 +45,7 @@ class Training(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.path: Path | None = None
-        self._has_begun = self._has_stepped = False
+        self._has_stepped = False
         self._wanted: End = "stopped"
         self.runner = JobRunner(self, waits=True, warns=False, fraction=trained_fraction)
         self.runner.received.connect(self._receive)
@@ -69,7 +70,7 @@ class Training(QObject):
         TrainingError
             If another is trained.
         """
-        self._run(plan.output, partial(tune_job, plan), has_begun=False)
+        self._run(plan.output, partial(tune_job, plan))
 
     def resume(self, path: Path, longer: float = 0.0) -> None:
         """Go on with a run, beyond its end if it is to take longer.
@@ -79,27 +80,25 @@ class Training(QObject):
         TrainingError
             If another is trained.
         """
-        self._run(path, partial(resume_job, path, longer), has_begun=True)
+        self._run(path, partial(resume_job, path, longer))
 
     def end(self, wanted: Literal["paused", "stopped"]) -> None:
         """Stop at a checkpoint, within a step; `ended` comes when it is written."""
         self._wanted = wanted
         self.runner.cancel()
 
-    def _run(self, path: Path, task: Task, has_begun: bool) -> None:
+    def _run(self, path: Path, task: Task) -> None:
         if self.is_running:
             raise TrainingError(
                 f"Expected one run at a time, got {path.name} while {self.name} trains; pause or stop that first."
             )
-        self.path, self._wanted, self._has_begun = path, "stopped", has_begun
-        self._has_stepped = False
+        self.path, self._wanted, self._has_stepped = path, "stopped", False
         self.runner.start(f"Training {path.name}", task)
 
     def _receive(self, events: list[Event]) -> None:
         self.received.emit(events)
         for event in events:
             if isinstance(event, RunStarted):
-                self._has_begun = True
                 self.began.emit(self.path)
             elif isinstance(event, StepDone):
                 self._has_stepped = True
@@ -108,4 +107,5 @@ class Training(QObject):
 
     def _finish(self, outcome: Outcome) -> None:
         kind: End = self._wanted if outcome.kind == "cancelled" else outcome.kind
-        self.ended.emit(kind if self._has_begun or kind == "failed" else "in vain", outcome.error)
+        is_there = self.path is not None and (self.path / CONFIG).exists()
+        self.ended.emit(kind if is_there or kind == "failed" else "in vain", outcome.error)

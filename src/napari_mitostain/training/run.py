@@ -41,6 +41,9 @@ _OWN = ("pairs", "checkpoint")
 """What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
 
 _EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
+_LOOK_SECONDS = 0.1
+"""How long a look whether a run is running takes it for another look that has the lock."""
+
 _PATIENCE_SECONDS = 1.0
 """How long a trainer waits for whoever only looks whether a run is running."""
 
@@ -232,7 +235,7 @@ class RunFolder:
         if not (self.path / _LOCK).exists():
             return False
         try:
-            with self._lock().acquire(timeout=0):
+            with self._lock().acquire(timeout=_LOOK_SECONDS, poll_interval=_LOOK_SECONDS / 10):
                 return False
         except Timeout:
             return True
