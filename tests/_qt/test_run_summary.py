@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,20 @@ def test_run_that_cannot_be_understood_does_not_hide_the_others(run, tmp_path):
     (other.path / "events.jsonl").write_text(json.dumps({"event": "EpochDone"}) + "\n")
     remember(other.path)
     assert [(summary.name, summary.state) for summary in read_runs()] == [("other", "damaged"), ("heart", "damaged")]
+
+
+def test_run_that_rests_is_not_read_again(run):
+    (before,) = read_runs()
+    (again,) = read_runs({run.path: before})
+    assert again is before
+    run.log(epoch(3, False))
+    (later,) = read_runs({run.path: before})
+    assert later.epochs == 4
+    with run.lock():
+        (running,) = read_runs({run.path: replace(before, state="running")})
+        assert running.state == "running"
+    (stopped,) = read_runs({run.path: running})
+    assert stopped.state == "damaged"
 
 
 def test_words_say_where_the_best_model_is():

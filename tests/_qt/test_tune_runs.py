@@ -18,7 +18,7 @@ HEART, LIVER = (RunSummary(Path("/runs") / name, "finished", epochs=2) for name 
 def runs(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The list, with what there is to read in `there`."""
     there: list[RunSummary] = []
-    monkeypatch.setattr(tune_runs, "read_runs", lambda: list(there))
+    monkeypatch.setattr(tune_runs, "read_runs", lambda _: list(there))
     runs = RunsList()
     qtbot.addWidget(runs)
     runs.there = there

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from napari_mitostain._qt.tune_history import title_of
@@ -55,6 +56,8 @@ class RunSummary:
         Whether training helped; empty before the end.
     notices : tuple of str
         The last of what the run wanted known.
+    stamp : tuple of int
+        Of its events, when they were read.
     changed : float
         When the run last said something, in seconds since 1970.
     """
@@ -69,6 +72,7 @@ class RunSummary:
     to_beat: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdict: str = ""
     notices: tuple[str, ...] = ()
+    stamp: tuple[int, int] = (0, 0)
     changed: float = 0.0
 
     @property
@@ -109,9 +113,28 @@ class RunDetails:
     card: Card | str
 
 
-def read_runs() -> list[RunSummary]:
-    """Return the runs of this computer, newest first; one that cannot be understood is damaged."""
-    return [_summary_or_damage(path) for path in known_runs()]
+def read_runs(before: Mapping[Path, RunSummary] = MappingProxyType({})) -> list[RunSummary]:
+    """Return the runs of this computer, newest first; one that cannot be understood is damaged.
+
+    Parameters
+    ----------
+    before : mapping of Path to RunSummary
+        As they were read before: a run that rests and has said nothing since is not read again.
+    """
+    return [
+        known
+        if (known := before.get(path)) is not None and known.state != "running" and known.stamp == _stamp(path)
+        else _summary_or_damage(path)
+        for path in known_runs()
+    ]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what changes whenever a run says something."""
+    with suppress(OSError):
+        log = (path / "events.jsonl").stat()
+        return log.st_mtime_ns, log.st_size
+    return 0, 0
 
 
 def _summary_or_damage(path: Path) -> RunSummary:
@@ -123,7 +146,8 @@ def _summary_or_damage(path: Path) -> RunSummary:
 
 def summary_of(path: Path) -> RunSummary:
     """Read a run's folder."""
-    return _summary(path, RunFolder(path).history())
+    stamp = _stamp(path)  # first: what is said meanwhile is read next time
+    return replace(_summary(path, RunFolder(path).history()), stamp=stamp)
 
 
 def read_details(path: Path) -> RunDetails:

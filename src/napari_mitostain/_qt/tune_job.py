@@ -184,8 +184,8 @@ def _memory_given_back() -> Iterator[None]:
         clear_frames(error.__traceback__)  # which would keep networks alive as long as the error
         raise
     finally:
-        gc.collect()
-        if torch.cuda.is_available():
+        if torch.cuda.is_initialized():
+            gc.collect()  # it holds the viewer up for a moment, so only where there is something to give back
             torch.cuda.empty_cache()
 
 

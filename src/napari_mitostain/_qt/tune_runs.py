@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from napari_mitostain._qt.run_summary import RunSummary, read_runs
 
 _REFRESH_MS = 10_000
 """Runs of other programs go on, too."""
+
+_MOMENT_MS = 2_000
+"""A run of tiny epochs ends many of them in a second."""
 
 _PATH = Qt.ItemDataRole.UserRole
 _NONE = "No run yet: choose pairs and press Start."
@@ -45,13 +49,17 @@ class RunsList(QWidget):
         self._latest = Latest(self)
         self._timer = QTimer(self)
         self._timer.setInterval(_REFRESH_MS)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_MOMENT_MS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.list, self.empty):
             layout.addWidget(widget)
         self.list.hide()
         self._latest.answered.connect(self.show_runs)
-        self._timer.timeout.connect(self.refresh)
+        for timer in (self._timer, self._soon):
+            timer.timeout.connect(self.refresh)
         self.list.currentItemChanged.connect(self._choose_item)
 
     @property
@@ -72,11 +80,18 @@ class RunsList(QWidget):
 
     def refresh(self) -> None:
         """Read the runs again."""
-        self._latest.ask(read_runs)
+        self._soon.stop()
+        self._latest.ask(partial(read_runs, self.runs))
+
+    def refresh_soon(self) -> None:
+        """Read the runs again within a moment, however often this is asked for."""
+        if not self._soon.isActive():
+            self._soon.start()
 
     def close_questions(self) -> None:
         """Want no answer any more."""
-        self._timer.stop()
+        for timer in (self._timer, self._soon):
+            timer.stop()
         self._latest.drop()
 
     def show_runs(self, runs: Sequence[RunSummary]) -> None:

@@ -191,7 +191,7 @@ class FineTuneWidget(Docked):
         if self.view.path is not None and self.view.path == self.training.path:
             self.view.add([event.to_dict() for event in events])
         if any(isinstance(event, EpochDone) for event in events):
-            self.runs.refresh()
+            self.runs.refresh_soon()
 
     def _finish(self, how: End, error: Exception | None) -> None:
         self.bar.end(how, error)
