@@ -184,7 +184,7 @@ def _memory_given_back() -> Iterator[None]:
         clear_frames(error.__traceback__)  # which would keep networks alive as long as the error
         raise
     finally:
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             gc.collect()  # it holds the viewer up for a moment, so only where there is something to give back
             torch.cuda.empty_cache()
 
