@@ -407,6 +407,22 @@ def test_stop_before_the_run_has_begun_keeps_nothing(tuner, until):
     assert not (runs_folder() / "heart").exists()
 
 
+def test_run_that_goes_on_elsewhere_is_shown_anew(tuner, train, until):
+    train(tuner)
+    RunFolder(runs_folder() / "heart").extend(epochs=1)
+    tuner.runs.refresh()
+    until(lambda: not tuner.view.resume.isHidden())
+    assert tuner.view.summary.state == "unfinished"
+
+
+def test_chosen_epoch_stays_chosen_when_the_run_is_read_again(tuner, train, until):
+    train(tuner)
+    tuner.view.curves.epochChosen.emit(0)
+    tuner.view.refresh()
+    until(lambda: not tuner.is_busy)
+    assert tuner.view.choice.epoch == 0
+
+
 def test_time_machine_comes_and_goes(viewer, tuner, train, until):
     train(tuner)
     before = len(viewer.layers)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from magicgui.widgets import ComboBox
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 _JOINTS = re.compile(r"[/\\_.](?=\S)")
@@ -60,6 +61,18 @@ def folded(title: str, content: QWidget) -> QCollapsible:
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)
     return section
+
+
+def scrolled(inner: QVBoxLayout) -> QScrollArea:
+    """Return a column that scrolls up and down, and is never wider than its dock."""
+    content = QWidget()
+    content.setLayout(inner)
+    inner.setContentsMargins(2, 6, 2, 4)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(content)
+    return scroll
 
 
 def breakable(text: str) -> str:

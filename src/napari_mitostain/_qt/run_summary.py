@@ -146,18 +146,23 @@ def _summary_or_damage(path: Path) -> RunSummary:
 
 def summary_of(path: Path) -> RunSummary:
     """Read a run's folder."""
-    stamp = _stamp(path)  # first: what is said meanwhile is read next time
-    return replace(_summary(path, RunFolder(path).history()), stamp=stamp)
+    return _read(path)[0]
 
 
 def read_details(path: Path) -> RunDetails:
     """Read all that is shown of a run."""
-    said = RunFolder(path).history()
+    summary, said = _read(path)
     try:
         card: Card | str = load_card(path / MODEL_OF_RUN)
     except MitostainError:
         card = "There is no model yet: the first comes with the first epoch that is validated."
-    return RunDetails(_summary(path, said), [event for event in said if event["event"] in _SHOWN], card)
+    return RunDetails(summary, [event for event in said if event["event"] in _SHOWN], card)
+
+
+def _read(path: Path) -> tuple[RunSummary, list[dict[str, Any]]]:
+    stamp = _stamp(path)  # first: what is said meanwhile is read next time
+    said = RunFolder(path).history()
+    return replace(_summary(path, said), stamp=stamp), said
 
 
 def _summary(path: Path, said: Sequence[Mapping[str, Any]]) -> RunSummary:

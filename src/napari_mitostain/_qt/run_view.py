@@ -55,6 +55,7 @@ class RunView(QWidget):
         self.path: Path | None = None
         self.summary: RunSummary | None = None
         self._live: list[dict[str, Any]] = []
+        self._selected: int | None = None
         self.machine: TimeMachine | None = None
         self.words, self.notices, self.scores = QLabel(), QLabel(), ScoresTable()
         self.resume, self.longer = QPushButton("Resume"), QPushButton("Continue longer")
@@ -77,6 +78,7 @@ class RunView(QWidget):
         if path != self.path:
             self.leave_time_machine()
             self._live.clear()
+            self._selected = None
             self.choice.set_run(None if path is None else RunFolder(path))
             self._show_events([], {}, {})
         self.path = path
@@ -166,6 +168,8 @@ class RunView(QWidget):
         self._live = [event for event in self._live if event["time"] > summary.changed]
         for event in self._live:
             self._add(event)
+        if self._selected is not None:
+            self._select(self._selected)
 
     def _show_events(
         self, events: Sequence[dict[str, Any]], scores: Mapping[str, float], to_beat: Mapping[str, Mapping[str, float]]
@@ -207,6 +211,7 @@ class RunView(QWidget):
         self._select(epoch)
 
     def _select(self, epoch: int) -> None:
+        self._selected = epoch
         for part in (self.curves, self.choice):
             part.select(epoch)
 

@@ -31,9 +31,12 @@ class RunsList(QWidget):
     ----------
     chosen : Signal(object)
         The path of the run that the user, or `choose`, has chosen; None for none.
+    listed : Signal()
+        The runs were read again.
     """
 
     chosen = Signal(object)
+    listed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +117,7 @@ class RunsList(QWidget):
             self._wanted = None
         self._fit(len(runs))
         self._choose_item()
+        self.listed.emit()
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
         """Look again when the list comes into view, and from time to time then."""

@@ -9,12 +9,12 @@ from weakref import ref
 
 from napari.utils.notifications import show_error
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QPushButton, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QPushButton, QTabWidget, QVBoxLayout
 
 from napari_mitostain._qt.canvas import window_beside
 from napari_mitostain._qt.docked import Docked
-from napari_mitostain._qt.rows import breakable
+from napari_mitostain._qt.rows import breakable, scrolled
 from napari_mitostain._qt.run_view import RunView
 from napari_mitostain._qt.training_bar import TrainingBar
 from napari_mitostain._qt.tune_checking import PairsCheck
@@ -108,7 +108,7 @@ class FineTuneWidget(Docked):
             runs.addWidget(part)
         for title, inner in (("New run", new), ("Runs", runs)):
             inner.addStretch()
-            self.tabs.addTab(_scrolled(inner), title)
+            self.tabs.addTab(scrolled(inner), title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 4, 2, 0)
         layout.addWidget(self.bar)
@@ -131,6 +131,7 @@ class FineTuneWidget(Docked):
         self.training.progressed.connect(self.bar.progress)
         self.training.ended.connect(self._finish)
         self.runs.chosen.connect(self.view.show_run)
+        self.runs.listed.connect(self._compare)
         self.view.resumeAsked.connect(self._resume)
         self.view.forgetAsked.connect(self._forget)
         self.view.installed.connect(self.form.start.reset_choices)
@@ -199,18 +200,15 @@ class FineTuneWidget(Docked):
         if self.view.path == self.training.path:
             self.view.refresh()
 
+    def _compare(self) -> None:
+        """Read the run that is shown again if another program has gone on with it."""
+        shown = self.view.summary
+        listed = self.runs.runs.get(shown.path) if shown is not None else None
+        if shown is None or listed is None or (self.training.is_running and self.training.path == shown.path):
+            return
+        if (listed.stamp, listed.state) != (shown.stamp, shown.state):
+            self.view.refresh()
+
     def _forget(self, path: Path) -> None:
         forget(path)
         self.runs.refresh()
-
-
-def _scrolled(inner: QVBoxLayout) -> QScrollArea:
-    """Return a column that scrolls up and down, and is never wider than its dock."""
-    content = QWidget()
-    content.setLayout(inner)
-    inner.setContentsMargins(2, 6, 2, 4)
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.setWidget(content)
-    return scroll
