@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_mitostain.training.area import allowed_corners
+from napari_mitostain.training.area import allowed_corners, has_place
 from napari_mitostain.training.pair import frame_of
 
 RANDOM = np.random.default_rng(0)
@@ -19,6 +19,15 @@ def test_every_position_is_judged_as_by_counting(shape: tuple[int, int], side: i
     windows = np.lib.stride_tricks.sliding_window_view(target >= frame.threshold, (side, side))
     counted = windows.mean(axis=(2, 3)) >= minimum_area
     np.testing.assert_array_equal(allowed_corners(frame, side, minimum_area), counted)
+    assert has_place(frame, side, minimum_area) == counted.any()
+
+
+def test_the_only_place_is_found_between_those_looked_at_first() -> None:
+    target = np.zeros((64, 64), np.float32)
+    target[5:21, 9:25] = 1
+    frame = frame_of(target, target)
+    assert has_place(frame, 16, 1.0)
+    assert not has_place(frame, 17, 1.0)
 
 
 def test_frame_of_the_size_of_a_patch_is_taken_as_it_is() -> None:

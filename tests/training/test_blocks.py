@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -47,10 +48,12 @@ def test_no_time_or_depth_lies_on_two_sides_and_only_a_gap_is_lost(
     assert parts[1] or parts[2]
     blocks = [part for part in parts if part]
     assert [value for block in blocks for value in block] == sorted(value for block in blocks for value in block)
-    for before, after in zip(blocks, blocks[1:], strict=False):
-        between = [value for value in values if before[-1] < value < after[0]]
-        assert between or "too few" in split.sentence
-        assert len(between) <= max(1, round(0.05 * len(values)))
+    for before, after in itertools.pairwise(blocks):
+        assert after[0] - before[-1] > 1 or "too few" in split.sentence
+    lost = [value for value in values if value not in {value for block in blocks for value in block}]
+    for value in lost:
+        first = min(block[0] for block in blocks if block[0] > value)
+        assert first - value <= max(1, round(0.05 * (values[-1] - values[0] + 1)))
     for part, block in zip((split.training, split.validation, split.test), parts, strict=True):
         assert len(part) == sum(getattr(pair, axis) in block for pair in pairs)  # whole times
 
@@ -69,6 +72,13 @@ def test_last_times_test_and_those_before_validate() -> None:
     assert [pair.time for pair in split.test] == [18, 19]
     assert [pair.time for pair in split.validation] == [13, 14, 15, 16]
     assert max(pair.time or 0 for pair in split.training) == 11
+
+
+def test_share_is_of_the_pairs_and_time_without_pairs_is_a_gap() -> None:
+    split = split_pairs(at(*[(1, 0)] * 20, *[(25, 0)] * 20, *[(50, 0)] * 9, (75, 0)), ONE)
+    assert {pair.time for pair in split.validation} == {50, 75}
+    assert len(split.training) == 40
+    assert split.sentence.endswith("1 to 25 train, 50 to 75 validate, with a gap of 24 between.")
 
 
 def test_one_time_is_split_in_depth() -> None:
@@ -111,7 +121,7 @@ def test_strips_of_a_plane_hold_a_patch_each_with_a_gap_between(
         assert pair.shape[along] >= patch
         assert (box[1 - along].start, box[1 - along].stop) == (0, (height, width)[1 - along])
     strips = [box[along] for box in boxes if box is not None]
-    gaps = {after.start - before.stop for before, after in zip(strips, strips[1:], strict=False)}
+    gaps = {after.start - before.stop for before, after in itertools.pairwise(strips)}
     assert len(gaps) == 1
     assert 16 <= min(gaps) <= Generator(1, 3).receptive_radius
     assert (strips[0].start, strips[-1].stop) == (0, (height, width)[along])

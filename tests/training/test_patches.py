@@ -192,10 +192,10 @@ def test_each_frame_of_a_movie_larger_than_memory_is_read_once_in_an_epoch() -> 
     patches = epoch_of(pairs, settings, frames=frames)
     assert len(patches) == 60 * 25
     assert set(brightfield.read.values()) == set(fluorescence.read.values()) == {1}
-    order = [int(round(float(patch.min()) * 255)) for patch in patches[:, 1]]
+    order = [round(float(patch.min()) * 255) for patch in patches[:, 1]]
     assert len({*order[:100]}) == 4  # half of the memory is a group, whose frames are mixed
     assert order[:25] != sorted(order[:25])
-    assert order != [int(round(float(patch.min()) * 255)) for patch in epoch_of(pairs, settings, 1, frames)[:, 1]]
+    assert order != [round(float(patch.min()) * 255) for patch in epoch_of(pairs, settings, 1, frames)[:, 1]]
 
 
 def test_pairs_that_fit_into_memory_are_mixed_freely() -> None:

@@ -140,6 +140,6 @@ def _about_split(pairs: Sequence[Pair], settings: TrainSettings) -> Iterator[Fin
 def _nothing_trains(settings: TrainSettings) -> Finding:
     return Finding(
         severity="error",
-        message=f"No frame that trains has a place with at least {settings.minimum_area:.0%} of mitochondria; lower "
-        "the minimum area or hold out others.",
+        message=f"Expected frames that train with at least {settings.minimum_area:.0%} of mitochondria in a patch, got "
+        "none; lower the minimum area or hold out others.",
     )

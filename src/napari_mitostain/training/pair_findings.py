@@ -24,15 +24,18 @@ def about_sizes(pairs: Sequence[Pair], settings: TrainSettings) -> Iterator[Find
     """Say what can be said before any pixel is read: none, few, or smaller than a patch."""
     small = [pair for pair in pairs if min(pair.shape) < settings.patch]
     if not pairs:
-        yield finding("error", "There is no pair to train on; choose images of brightfield and fluorescence.", ())
+        yield finding(
+            "error", "Expected at least one pair, got none; choose images of brightfield and fluorescence.", ()
+        )
     elif small:
         least = min(small, key=lambda pair: min(pair.shape))
         fitting = _fitting(min(least.shape), settings)
         advice = f"choose a patch of {fitting} pixels" if fitting else "use larger images"
+        others = f" and {len(small) - 1} more" if len(small) > 1 else ""
         yield finding(
             "error",
-            f"{len(small)} image(s) are smaller than a patch of {settings.patch}×{settings.patch} pixels, "
-            f"{least.name} with {sides(least.shape)}; {advice}.",
+            f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(least.shape)} for "
+            f"{least.name}{others}; {advice}.",
             [pair.name for pair in small],
         )
     if len(pairs) == 1:
@@ -88,7 +91,7 @@ def about_pixels(pairs: Sequence[Pair], facts: Sequence[PairFacts]) -> Iterator[
     yield from _about_constant(pairs, facts)
     alike = _names(pairs, facts, lambda fact: fact.brightfield.digest == fact.fluorescence.digest)
     if alike:
-        said = "Brightfield and fluorescence are the same image in {names}; choose another channel or file for one."
+        said = "Expected two images of a place, got the same one twice in {names}; choose another channel or file."
         yield finding("error", said, alike)
     for part, saturated in (
         ("brightfield", _names(pairs, facts, lambda fact: fact.brightfield.saturated > _SATURATED)),
@@ -110,10 +113,13 @@ def _about_constant(pairs: Sequence[Pair], facts: Sequence[PairFacts]) -> Iterat
         ("brightfield", _names(pairs, facts, lambda fact: fact.brightfield.is_constant)),
         ("fluorescence", _names(pairs, facts, lambda fact: fact.fluorescence.is_constant)),
     ):
-        if constant:
+        if constant and len(constant) == len(pairs):
+            yield finding(
+                "error", f"Expected contrast in the {part}, got constant images only; choose others.", constant
+            )
+        elif constant:
             said = f"{len(constant)} pair(s) have a constant {part}, from which nothing can be learnt: {{names}}"
-            everywhere = len(constant) == len(pairs)
-            yield finding("error" if everywhere else "warning", f"{said}; leave them out.", constant)
+            yield finding("warning", f"{said}; leave them out.", constant)
 
 
 def about_copies(split: Split, facts: Mapping[Source, PairFacts]) -> Iterator[Finding]:
@@ -139,7 +145,7 @@ def about_crops(pairs: Sequence[Pair], facts: Sequence[PairFacts], settings: Tra
     bare = _names(pairs, facts, lambda fact: not fact.has_crops)
     where = f"with at least {settings.minimum_area:.0%} of mitochondria in a patch of {settings.patch} pixels"
     if pairs and len(bare) == len(pairs):
-        yield finding("error", f"No frame has a place {where}; lower the minimum area.", bare)
+        yield finding("error", f"Expected frames {where}, got none; lower the minimum area.", bare)
     elif bare:
         yield finding("note", f"{len(bare)} frame(s) have no place {where} and train nothing: {{names}}.", bare)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import Scope, TrainSettings
-from napari_mitostain.training.area import allowed_corners
+from napari_mitostain.training.area import has_place
 from napari_mitostain.training.pair import Frame, Pair
 from napari_mitostain.weighting import Statistics, merged, statistics
 
@@ -82,7 +82,7 @@ def has_crops(frame: Frame, settings: TrainSettings) -> bool:
     """Tell whether a frame can be cut so that a patch holds enough mitochondria."""
     if min(frame.target.shape) < settings.patch:
         return False
-    return bool(allowed_corners(frame, settings.patch, settings.minimum_area).any())
+    return has_place(frame, settings.patch, settings.minimum_area)
 
 
 def image_facts(image: NDArray[Any]) -> ImageFacts:

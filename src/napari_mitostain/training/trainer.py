@@ -99,12 +99,13 @@ class _Start:
                 config, remarks = self._recorded(pairs)
                 held.enter_context(self._lock())
             else:
+                self.run.require_free()
                 config, remarks = self._config(pairs), list[str]()
             opened = self._opened(pairs, config)
             frames = Frames()
             checked = yield from check_pairs(opened, config.settings, self.init, frames)
             if checked.errors or checked.split is None:
-                raise TrainingError(" ".join(finding.message for finding in checked.errors))
+                raise TrainingError(checked.errors[0].message)
             players = new_players(config.settings).to(self.device)
             if not resume:
                 config = _with_pixel_size(config, checked.pairs)
