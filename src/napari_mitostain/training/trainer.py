@@ -99,6 +99,7 @@ class _Start:
                 config, remarks = self._recorded(pairs)
                 held.enter_context(self._lock())
             else:
+                self.run.require_free()
                 config, remarks = self._config(pairs), list[str]()
             opened = self._opened(pairs, config)
             frames = Frames()
