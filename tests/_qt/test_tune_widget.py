@@ -434,3 +434,4 @@ def test_time_machine_comes_and_goes(viewer, tuner, train, until):
     assert tuner.view.choice.epoch == 0
     tuner.view.travel.click()
     assert len(viewer.layers) == before
+    assert tuner.view.choice.epoch == tuner.view.summary.best  # not what was only looked at

@@ -98,8 +98,9 @@ class RunView(QWidget):
             self._add(event)
 
     def leave_time_machine(self) -> None:
-        """Take the time machine's layers away."""
+        """Take the time machine's layers away; the best epoch is again the one to use."""
         if self.machine is not None:
+            self._select(None)
             self.machine.remove()
             self.machine.deleteLater()
             self.machine = None
@@ -210,7 +211,7 @@ class RunView(QWidget):
             self.machine.go_to(epoch)
         self._select(epoch)
 
-    def _select(self, epoch: int) -> None:
+    def _select(self, epoch: int | None) -> None:
         self._selected = epoch
         for part in (self.curves, self.choice):
             part.select(epoch)
