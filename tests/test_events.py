@@ -13,11 +13,13 @@ from napari_mitostain.events import (
     EpochDone,
     Event,
     FileDone,
+    Finding,
     Measured,
     Notice,
     PlaneDone,
     RunDone,
     RunStarted,
+    StartScored,
     StepDone,
     TileDone,
 )
@@ -33,6 +35,10 @@ EVENTS = [
     FileDone(source="in.tif", output="out.tif"),
     RunStarted(output="run", training=3, validation=1, acquisitions={"training": ["a"], "validation": []}),
     RunDone(model="m.safetensors", scores={"ssim": 0.5}),
+    Finding(
+        severity="warning", message="Shift it.", acquisition="a", shift=(7, -5), picture=np.zeros((2, 9, 3), np.uint8)
+    ),
+    StartScored(scores={"start": {"ssim": 0.4}, "constant": {"ssim": 0.3}}),
 ]
 
 

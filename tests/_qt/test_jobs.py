@@ -217,3 +217,54 @@ def test_runner_of_a_widget_that_nobody_holds_stops_its_job(qapp, until):
     assert closed.wait(60)
     until(lambda: not WorkerBase._worker_set)
     assert not progress._all_instances
+
+
+@pytest.fixture
+def patient(qapp: Any, until: Any) -> Iterator[JobRunner]:
+    runner = JobRunner(waits=True)
+    yield runner
+    runner.cancel()
+    until(lambda: not runner.is_running and not WorkerBase._worker_set)
+
+
+def test_job_that_is_waited_for_is_over_when_its_thread_has_cleaned_up(patient, until):
+    told: list[Any] = []
+    patient.ended.connect(told.append)
+    cleaning, may_end = threading.Event(), threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield step()
+        finally:
+            cleaning.set()
+            assert may_end.wait(60)
+
+    patient.start("Running on", endless)
+    patient.cancel()
+    patient.cancel()
+    assert [patient.is_running, patient.is_stopping, told] == [True, True, []]
+    may_end.set()
+    until(lambda: not patient.is_running)
+    assert [outcome.kind for outcome in told] == ["cancelled"]
+
+
+def test_failure_while_cleaning_up_is_told_of_a_job_that_is_waited_for(patient, until, notifications):
+    told: list[Any] = []
+    patient.ended.connect(told.append)
+    begun = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield step()
+                begun.set()
+        finally:
+            raise DeviceError("Expected room for a checkpoint, got none; free some.")
+
+    patient.start("Running on", endless)
+    until(begun.is_set)
+    patient.cancel()
+    until(lambda: not patient.is_running)
+    assert [outcome.kind for outcome in told] == ["failed"]
+    assert "room for a checkpoint" in notifications[-1].message

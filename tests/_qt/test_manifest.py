@@ -12,7 +12,11 @@ from npe2 import PluginManifest
 def test_every_command_can_be_imported():
     manifest = PluginManifest.from_distribution("napari-mitostain")
     manifest.validate_imports()
-    assert {widget.display_name for widget in manifest.contributions.widgets} == {"Digital stain", "TN weight map"}
+    assert {widget.display_name for widget in manifest.contributions.widgets} == {
+        "Digital stain",
+        "TN weight map",
+        "Fine-tune",
+    }
     assert {sample.display_name for sample in manifest.contributions.sample_data} == {
         "Brightfield stack (simulated)",
         "Brightfield + mitochondria pair (simulated)",
@@ -26,7 +30,7 @@ def test_menus_hold_the_commands(viewer):
         menu: {getattr(getattr(item, "command", None), "id", None) for item in menus.get_menu(menu)}
         for menu in ("napari/layers/filter", "napari/layers/visualize", "napari/plugins/napari-mitostain")
     }
-    assert {"napari-mitostain.digital_stain", "napari-mitostain.tn_weight_map"} <= entries[
+    assert {f"napari-mitostain.{name}" for name in ("digital_stain", "tn_weight_map", "fine_tune")} <= entries[
         "napari/plugins/napari-mitostain"
     ]
     assert "napari-mitostain.digital_stain" in entries["napari/layers/filter"]
@@ -47,7 +51,7 @@ def test_menu_opens_and_hides_the_dock_widget(viewer, small_model):
 
 def test_modules_of_the_menus_load_without_torch():
     code = (
-        "import sys; from napari_mitostain._qt import samples, stain_widget, weights_widget;"
+        "import sys; from napari_mitostain._qt import samples, stain_widget, tune_widget, weights_widget;"
         "print('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

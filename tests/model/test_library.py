@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from napari_mitostain.errors import FileError, ModelError
 from napari_mitostain.model import library, loading
 from napari_mitostain.model.card import Card
 from napari_mitostain.model.generator import Generator
-from napari_mitostain.model.library import DEFAULT_MODEL, load_card, model_files
+from napari_mitostain.model.library import DEFAULT_MODEL, install_model, load_card, model_files
 from napari_mitostain.model.loading import Model, load_model, save_model
 
 SENTENCE = r"^Expected .*, got .*; .*\.$"
@@ -310,3 +312,83 @@ def test_disk_without_room_for_the_weights_keeps_the_former_pair(
     with pytest.raises(FileError, match="No space left"):
         save_model(Model(Card("other", "Another.", 4, 2), tiny_model.generator), saved)
     assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+# ---------------------------------------------------------------- installing
+
+
+def test_installed_model_is_a_copy_under_its_own_name(saved: Path, of_the_user: Path) -> None:
+    assert install_model(saved, "mine") == "mine"
+    assert load_model("mine").sha256 == load_model(saved).sha256
+    assert load_card("mine") == replace(load_card(saved), name="mine")
+    assert {path.name for path in of_the_user.iterdir()} == {"mine.safetensors", "mine.json"}
+
+
+def test_no_model_is_ever_overwritten(saved: Path, of_the_user: Path) -> None:
+    before = {}
+    for expected in ("mine", "mine 2", "mine 3"):
+        assert install_model(saved, "mine") == expected
+        before[expected] = load_card(expected).name
+    assert before == {"mine": "mine", "mine 2": "mine 2", "mine 3": "mine 3"}
+    assert install_model(saved, "MINE") == "MINE 4"  # one and the same file where case does not count
+    assert install_model(saved, DEFAULT_MODEL) == f"{DEFAULT_MODEL} 2"  # a bundled one stays what it is
+
+
+def test_name_that_another_is_taking_at_this_moment_is_left_to_it(saved: Path, of_the_user: Path) -> None:
+    (of_the_user / "mine.json").touch()
+    assert install_model(saved, "mine") == "mine 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("../mine", "mine"),
+        ("run.pt", "run_pt"),
+        ("a/b\\c", "a_b_c"),
+        ("Zellen, Größe 2", "Zellen_ Größe 2"),
+        (" ", "model"),
+        ("h9c2 (new)", "h9c2 (new)"),
+        (".hidden", "hidden"),
+    ],
+)
+def test_name_becomes_one_that_can_be_a_file_s_and_be_found(
+    saved: Path, of_the_user: Path, name: str, expected: str
+) -> None:
+    assert install_model(saved, name) == expected
+    assert load_card(expected).name == expected
+    assert [path.parent for path in of_the_user.rglob("*.safetensors")] == [of_the_user]
+
+
+def test_folder_of_the_user_is_made(saved: Path, of_the_user: Path) -> None:
+    of_the_user.rmdir()
+    assert install_model(saved, "mine") == "mine"
+
+
+@pytest.mark.parametrize("gone", [".json", ".safetensors"])
+def test_half_a_model_is_not_installed(saved: Path, of_the_user: Path, gone: str) -> None:
+    saved.with_suffix(gone).unlink()
+    with pytest.raises(ModelError, match=SENTENCE):
+        install_model(saved, "mine")
+    assert [*of_the_user.iterdir()] == []
+
+
+def test_disk_without_room_leaves_nothing_of_an_installed_model(
+    saved: Path, of_the_user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_: int) -> None:
+        written = [path.suffix for path in of_the_user.iterdir()]
+        if ".safetensors" in written:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(FileError, match="No space left"):
+        install_model(saved, "mine")
+    assert [*of_the_user.iterdir()] == []
+    assert "mine" not in model_files()
+
+
+def test_folder_of_the_user_that_cannot_be_made_is_a_file_error(saved: Path, of_the_user: Path) -> None:
+    of_the_user.rmdir()
+    of_the_user.write_text("a file")
+    with pytest.raises(FileError, match=r"^Expected to write .*\.$"):
+        install_model(saved, "mine")

@@ -7,12 +7,18 @@ from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 
-def canvas_beside(widget: QWidget) -> QOpenGLWidget | None:
-    """Return the canvas of the window that a widget is docked in, or floats over; None if it is in no window."""
+def window_beside(widget: QWidget) -> QMainWindow | None:
+    """Return the window that a widget is docked in, or floats over; None if it is in no window."""
     window: QWidget | None = widget if isalive(widget) else None  # type: ignore[no-untyped-call]
     while window is not None and not isinstance(window, QMainWindow):
         window = window.parentWidget()
-    centre = window.centralWidget() if isinstance(window, QMainWindow) else None
+    return window
+
+
+def canvas_beside(widget: QWidget) -> QOpenGLWidget | None:
+    """Return the canvas of the window that a widget is docked in, or floats over; None if it is in no window."""
+    window = window_beside(widget)
+    centre = window.centralWidget() if window is not None else None
     found: QOpenGLWidget | None = centre.findChild(QOpenGLWidget) if centre is not None else None
     return found
 

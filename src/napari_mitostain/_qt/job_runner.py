@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from napari.utils.notifications import show_error, show_warning
@@ -27,6 +28,16 @@ class JobRunner(QObject):
     emitted once, unless the runner is gone. When the runner goes (with its parent widget), its job is told to stop, and
     its thread ends by itself within a tile.
 
+    Parameters
+    ----------
+    parent : QObject, optional
+    waits : bool
+        A cancelled job is over for the viewer only when its thread is, such as one that leaves a checkpoint.
+    warns : bool
+        Whether notices become notifications.
+    fraction : callable
+        Returns the part of its job that an event says is done, None if it says nothing of that.
+
     Attributes
     ----------
     received : Signal(list)
@@ -40,8 +51,15 @@ class JobRunner(QObject):
     progressed = Signal(float, object)
     ended = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        waits: bool = False,
+        warns: bool = True,
+        fraction: Callable[[Event], float | None] = fraction_of,
+    ) -> None:
         super().__init__(parent)
+        self._waits, self._warns, self._fraction = waits, warns, fraction
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
@@ -51,8 +69,13 @@ class JobRunner(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether a job runs that was not cancelled."""
+        """Whether a job runs; one that was cancelled does only while it is waited for."""
         return self._job is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a cancelled job is waited for."""
+        return self._job is not None and bool(self._job.abort_requested)
 
     def start(self, title: str, task: Task) -> None:
         """Run a task in a thread, in place of the job that runs now.
@@ -65,6 +88,7 @@ class JobRunner(QObject):
             Holds arrays and frozen settings, never layers or widgets.
         """
         self.cancel()
+        assert self._job is None, "a job that is waited for has to end first"
         job = new_job(title, task)
         self._job, self._clock, self._notices = job, Clock(), 0
         self._bar = ActivityBar(title)
@@ -73,10 +97,11 @@ class JobRunner(QObject):
         job.start()
 
     def cancel(self) -> None:
-        """Stop the job; it is over for the viewer at once, its thread ends within a tile."""
+        """Stop the job; unless it is waited for, it is over for the viewer at once, its thread ends within a tile."""
         if self._job is not None:
             self._job.quit()
-            self._end(Outcome("cancelled"))
+            if not self._waits:
+                self._end(Outcome("cancelled"))
 
     def _look(self) -> None:
         """Take what the job has said. Each step may run Qt events, so each asks whether the job is still the one."""
@@ -85,18 +110,22 @@ class JobRunner(QObject):
             return
         if job.abort_requested or self._bar.is_cancelled:  # by napari's close dialog, or in the activity dock
             self.cancel()
-            return
+            if job is not self._job:
+                return
+        left = job.left  # before its last events are taken
         items = job.waiting()
         if events := [item for item in items if isinstance(item, Event)]:
             self._tell(job, events)
         if job is self._job and items and isinstance(outcome := items[-1], Outcome):
             self._end(outcome)
+        elif job is self._job and left is not None:
+            self._end(left)
 
     def _tell(self, job: Job, events: list[Event]) -> None:
         self.received.emit(events)
-        if job is self._job:
+        if job is self._job and self._warns:
             self._warn([event.message for event in events if isinstance(event, Notice)])
-        steps = [(fraction, event.time) for event in events if (fraction := fraction_of(event)) is not None]
+        steps = [(fraction, event.time) for event in events if (fraction := self._fraction(event)) is not None]
         if job is self._job and steps:
             self.progressed.emit(steps[-1][0], self._clock.seconds_left(*steps[-1]))
             self._bar.show(steps[-1][0])

@@ -64,23 +64,34 @@ class Job(WorkerBase):  # type: ignore[misc]
 
     Not a `thread_worker` around a generator: a `RuntimeError` in such a generator, and a CUDA out-of-memory is one,
     emits neither `errored` nor `finished`.
+
+    Attributes
+    ----------
+    left : Outcome, optional
+        How the thread ended after the job was told to stop: its cleaning up may have failed.
     """
 
     def __init__(self, titled: _Titled) -> None:
         super().__init__(SignalsClass=_Signals)
         self._titled = titled
         self._inbox: Queue[Event | Outcome] = Queue(_BACKLOG)
+        self.left: Outcome | None = None
 
     def work(self) -> None:
         """Drain the task until it ends, fails or is cancelled; the outcome is the last thing in the queue."""
+        ended = Outcome("cancelled")
         try:
             self._drain()
-            self._put(Outcome("done"))
+            if not self.abort_requested:
+                ended = Outcome("done")
+            self._put(ended)
         except Exception as error:
-            self._put(Outcome("failed", error))
+            ended = Outcome("failed", error)
+            self._put(ended)
             raise  # for napari's own list of running tasks
         finally:
             if self.abort_requested:
+                self.left = ended
                 self.aborted.emit()
 
     def _drain(self) -> None:

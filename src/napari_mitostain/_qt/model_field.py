@@ -7,15 +7,20 @@ from typing import Any
 
 from magicgui.widgets import ComboBox
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_mitostain._qt.rows import narrowed, reset_kept
 from napari_mitostain.errors import ModelError
 
+_TOUCHES = {QEvent.Type.Enter, QEvent.Type.FocusIn, QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress}
+"""What comes before a choice: another widget or the command line may have installed a model meanwhile."""
+
 
 class ModelField(QWidget):
     """Edits the name of a model, or the path of its ``.safetensors`` file; files stay on offer while it lives.
+
+    Models that are installed while it is open are on offer when the user turns to it.
 
     Attributes
     ----------
@@ -37,6 +42,7 @@ class ModelField(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(narrowed(self._models.native), stretch=1)
         layout.addWidget(self._button)
+        self._models.native.installEventFilter(self)
         self._models.changed.connect(self._tell)
         self._button.clicked.connect(self._open)
 
@@ -60,6 +66,14 @@ class ModelField(QWidget):
     def reset_choices(self) -> None:
         """Offer the models that are installed now."""
         reset_kept(self._models)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Renew the choices before the user makes one, if there are others."""
+        if event is not None and event.type() in _TOUCHES:
+            offered = {value for _, value in self._choices(None)}
+            if offered != set(self._models.choices):
+                self.reset_choices()
+        return bool(super().eventFilter(watched, event))
 
     def _add(self, path: str) -> None:
         from napari_mitostain.model.library import load_card

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.utils.progress import cancelable_progress
 
-from napari_mitostain.events import Event, Measured, PlaneDone, TileDone
+from napari_mitostain.events import EpochDone, Event, Measured, PlaneDone, StepDone, TileDone
 
 _STEPS = 1000
 
@@ -14,6 +14,11 @@ def fraction_of(event: Event) -> float | None:
     if isinstance(event, (PlaneDone, Measured)):
         return event.done / event.total
     return event.fraction if isinstance(event, TileDone) else None
+
+
+def trained_fraction(event: Event) -> float | None:
+    """Return the part of a training run that is done; what is measured between its steps says nothing of that."""
+    return event.fraction if isinstance(event, (StepDone, EpochDone)) else None
 
 
 def words_for(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_mitostain.errors import FileError
 
@@ -29,7 +29,7 @@ _REFRESH_SHARE = 10
 """Refreshes of a huge plane are slow; they get at most one part in ten of the main thread's time."""
 
 
-def empty_result(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def empty_result(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
     """Return zeros that take up memory (or room on disk) only where they are filled.
 
     Raises
@@ -37,16 +37,16 @@ def empty_result(shape: tuple[int, ...]) -> NDArray[np.float32]:
     FileError
         If the result is too large for memory and for the temporary folder.
     """
-    needed = int(np.prod(shape, dtype=np.int64)) * 4
+    needed = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     if needed <= _IN_MEMORY_BYTES:
-        return np.zeros(shape, np.float32)
+        return np.zeros(shape, dtype)
     if (room := shutil.disk_usage(tempfile.gettempdir()).free) < needed:
         raise _no_room(needed, f"{room / 2**30:.1f} GB")
     try:
         with tempfile.TemporaryFile() as file:  # the mapping keeps the nameless file until it goes
             if hasattr(os, "posix_fallocate"):  # a sparse file on a disk that fills up would kill the process
                 os.posix_fallocate(file.fileno(), 0, needed)
-            return np.memmap(file, np.float32, "w+", shape=shape)
+            return np.memmap(file, dtype, "w+", shape=shape)
     except OSError as error:
         raise _no_room(needed, str(error.strerror)) from error
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from magicgui.widgets import ComboBox
-from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFormLayout, QScrollArea, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+_JOINTS = re.compile(r"[/\\_.](?=\S)")
 
 
-class QuietForm(QWidget):
-    """A form that does not speak of the fields it sets itself: `_quiet` is set within ``with self._silent()``."""
+class Quiet:
+    """What does not speak of the fields it sets itself: `_quiet` is set within ``with self._silent()``."""
 
     _quiet = False
 
@@ -23,13 +28,22 @@ class QuietForm(QWidget):
             self._quiet = before
 
 
+class QuietForm(Quiet, QWidget):
+    """A form that does not speak of the fields it sets itself."""
+
+
 def labelled(fields: Mapping[str, QWidget]) -> QFormLayout:
     """Lay out fields by their labels."""
     form = QFormLayout()
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    add_rows(form, fields)
+    return form
+
+
+def add_rows(form: QFormLayout, fields: Mapping[str, QWidget]) -> None:
+    """Add fields below those of a form."""
     for label, field in fields.items():
         form.addRow(label, narrowed(field) if isinstance(field, QComboBox) else field)
-    return form
 
 
 def narrowed(box: QComboBox) -> QComboBox:
@@ -37,6 +51,33 @@ def narrowed(box: QComboBox) -> QComboBox:
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
     return box
+
+
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """Fold a widget away under a title, as wide as what stands above it."""
+    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section.addWidget(content)
+    for layout in (section.layout(), section.content().layout()):
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+    return section
+
+
+def scrolled(inner: QVBoxLayout) -> QScrollArea:
+    """Return a column that scrolls up and down, and is never wider than its dock."""
+    content = QWidget()
+    content.setLayout(inner)
+    inner.setContentsMargins(2, 6, 2, 4)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setWidget(content)
+    return scroll
+
+
+def breakable(text: str) -> str:
+    """Let a label break long paths and file names, which have no spaces, so that they do not widen the dock."""
+    return _JOINTS.sub("\\g<0>\u200b", text)
 
 
 def renew_choices(box: ComboBox) -> bool:

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, SpinBox, Widget
-from napari.layers import Image
+from magicgui.widgets import CheckBox, ComboBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mitostain._qt.device_field import DeviceField
-from napari_mitostain._qt.layers import channel_axes, channel_count, guess_channel_axis
+from napari_mitostain._qt.layer_field import LayerField
 from napari_mitostain._qt.model_field import ModelField
-from napari_mitostain._qt.result_layer import image_choices
-from napari_mitostain._qt.rows import QuietForm, labelled, reset_kept
+from napari_mitostain._qt.rows import QuietForm, add_rows, labelled
 from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain._qt.tune_request import LayerChoice
 from napari_mitostain.config import Device, StainSettings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-_NO_AXIS = -1
 
 
 class StainForm(QuietForm):
@@ -38,10 +35,9 @@ class StainForm(QuietForm):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._followed: Image | None = None
-        self._layer = ComboBox(choices=self._images, tooltip="Brightfield to stain.")
-        self._axis = ComboBox(choices=self._axes, tooltip="The axis of the image that holds channels, if one does.")
-        self._channel = SpinBox(tooltip="Position of brightfield on the channel axis, from 0.")
+        self._rows = labelled({})
+        self._source = LayerField(viewer, self._rows, "image", "brightfield")
+        self._layer, self._axis, self._channel = self._source.layer, self._source.axis, self._source.channel
         self._planes = ComboBox(choices=[("whole stack", "stack"), ("current plane", "view")])
         self._repeat = ComboBox(choices=[("replaces stain", "replace"), ("adds another", "add")])
         self._model = ModelField()
@@ -61,11 +57,11 @@ class StainForm(QuietForm):
 
     def value(self) -> StainRequest:
         """Return what the form says."""
-        axis = self._axis.value
+        source = self._source.value()
         return StainRequest(
-            layer=self._layer.value,
-            channel_axis=None if axis in (None, _NO_AXIS) else axis,
-            channel=self._channel.value if self._has_channels() else 0,
+            layer=source.layer,
+            channel_axis=source.channel_axis,
+            channel=source.channel,
             model=self._model.value(),
             planes=self._planes.value,
             repeat=self._repeat.value,
@@ -90,15 +86,8 @@ class StainForm(QuietForm):
         settings = request.settings
         with self._silent():
             self._model.setValue(request.model)
-            self._layer.value = request.layer
-            self._adapt()
-            self._axis.value = _NO_AXIS if request.channel_axis is None else request.channel_axis
-            self._bound_channel()
-            self._channel.value, self._planes.value, self._repeat.value = (
-                request.channel,
-                request.planes,
-                request.repeat,
-            )
+            self._source.setValue(LayerChoice(request.layer, request.channel_axis, request.channel))
+            self._planes.value, self._repeat.value = request.planes, request.repeat
             self._device.ask(settings.device)
             self._precision.value = settings.precision
             self._resample.value = settings.resample
@@ -109,7 +98,7 @@ class StainForm(QuietForm):
         """Follow the viewer's layers (napari calls this when they change), and the models."""
         before = self.value()
         with self._silent():
-            reset_kept(self._layer)  # a renamed layer is the same layer
+            self._source.reset_choices()
             self._model.reset_choices()
             self._adapt()
         if self.value() != before:
@@ -130,15 +119,12 @@ class StainForm(QuietForm):
 
     def _lay_out(self) -> None:
         rows = {
-            "image": self._layer.native,
-            "channel axis": self._axis.native,
-            "channel": self._channel.native,
             "planes": self._planes.native,
             "run again": self._repeat.native,
             "model": self._model,
             "device": self._device.native,
         }
-        self._rows = labelled(rows)
+        add_rows(self._rows, rows)
         advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         content = QWidget()
         content.setLayout(labelled({"tile size": self._tile, "precision": self._precision.native}))
@@ -152,11 +138,10 @@ class StainForm(QuietForm):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
-        self._layer.changed.connect(self._adapt)
-        self._axis.changed.connect(self._bound_channel)
-        fields = (self._layer, self._axis, self._planes, self._repeat, self._device, self._precision)
-        for field in (*fields, self._channel, self._resample):
+        self._source.valueChanged.connect(self._adapt)
+        for field in (self._planes, self._repeat, self._device, self._precision, self._resample):
             field.changed.connect(self._tell)
+        self._source.valueChanged.connect(self._tell)
         self._tile.valueChanged.connect(self._tell)
         self._model.valueChanged.connect(self._tell)
 
@@ -164,62 +149,13 @@ class StainForm(QuietForm):
         if not self._quiet:
             self.valueChanged.emit(self.value())
 
-    def _show_row(self, field: Widget, visible: bool) -> None:
-        field.native.setVisible(visible)
-        if (label := self._rows.labelForField(field.native)) is not None:
-            label.setVisible(visible)
-
-    def _images(self, _: Any) -> list[tuple[str, Image | None]]:
-        return image_choices(self._viewer)
-
-    def _axes(self, _: Any) -> list[tuple[str, int]]:
-        return [("none", _NO_AXIS), *(channel_axes(layer) if (layer := self._layer.value) is not None else [])]
-
     def _choose_active(self) -> None:
         active = self._viewer.layers.selection.active
         for layer in self._layer.choices:
             if layer is not None and layer == active:
                 self._layer.value = layer
 
-    def _adapt(self) -> None:
-        """Fit the rows to the layer: its channel axis, and whether there is more than one plane."""
-        layer: Image | None = self._layer.value
-        if not (reset_kept(self._axis) and layer is self._followed):
-            guess = guess_channel_axis(layer) if layer is not None else None
-            self._axis.value = _NO_AXIS if guess is None else guess
-        self._follow(layer)
-        has_planes = layer is not None and layer.ndim > 2
-        self._show_row(self._axis, has_planes)
-        self._show_row(self._planes, has_planes)
-        self._bound_channel()
-
-    def _follow(self, layer: Image | None) -> None:
-        """Listen to the chosen layer, and no longer to the one before."""
-        if layer is self._followed:
-            return
-        slots = {
-            "scale": self._tell,
-            "units": self._tell,
-            "data": self._renew,
-            "axis_labels": self._renew,
-        }
-        for event, slot in slots.items():
-            if self._followed is not None:
-                self._followed.events[event].disconnect(slot)
-            if layer is not None:
-                layer.events[event].connect(slot)
-        self._followed = layer
-
-    def _renew(self, *_: Any) -> None:
-        """Follow the chosen layer; what it is now may matter where the request stays the same."""
-        with self._silent():
-            self.reset_choices()
-        self._tell()
-
-    def _bound_channel(self) -> None:
-        self._show_row(self._channel, self._has_channels())
-        if self._has_channels():
-            self._channel.max = channel_count(self._layer.value, self._axis.value) - 1
-
-    def _has_channels(self) -> bool:
-        return self._layer.value is not None and self._axis.value not in (None, _NO_AXIS)
+    def _adapt(self, *_: Any) -> None:
+        """Offer to stain one plane only where there are several."""
+        layer = self._layer.value
+        self._rows.setRowVisible(self._planes.native, layer is not None and layer.ndim > 2)

@@ -43,7 +43,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> dict[str, Any]:
-    """Restore networks and optimisers, in place, and return the progress.
+    """Restore networks and optimisers, in place and in the layout of the networks, and return the progress.
 
     Raises
     ------
@@ -69,6 +69,14 @@ def load_checkpoint(
             f"Expected a checkpoint of this run in {path}, got a damaged file ({reason}); start a new run."
         ) from error
     return progress
+
+
+def _lay_out(optimizer: Optimizer) -> None:
+    """Lay an optimiser's memory out as the weights are: a fused step pairs their numbers up as they lie there."""
+    for parameter, memory in optimizer.state.items():
+        for name, value in memory.items():
+            if value.shape == parameter.shape:
+                memory[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -5,6 +5,9 @@ Loads no torch, so that menus and lists open at once; `model.loading` reads the 
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import platformdirs
@@ -67,6 +70,66 @@ def find_weights(name: str | Path) -> Path:
         f"Expected a model among {', '.join(files) or 'none installed'}, got {str(name)!r}; choose one of them, "
         "a .safetensors file or the folder of a run that is complete."
     )
+
+
+def install_model(weights: Path, name: str) -> str:
+    """Copy a model, its weights and its card, to the user's own; it is there as a whole or not at all.
+
+    Parameters
+    ----------
+    weights : Path
+        A ``.safetensors`` file with its card beside it, such as an epoch that a run has kept.
+    name : str
+        Under which it is to be chosen; where a model has that name already, a number is added.
+
+    Returns
+    -------
+    str
+        The name that it has got.
+
+    Raises
+    ------
+    ModelError
+        If it is no model.
+    FileError
+        If it cannot be copied; nothing is left of it then.
+    """
+    from napari_mitostain.image.files import atomic_write  # loads SciPy, which lists of models do without
+    from napari_mitostain.image.files.failures import writing
+
+    card = load_card(weights)
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Expected weights to read in {weights}, got {error.strerror}; check the file.") from error
+    folder = user_models()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = _reserved(folder, name)
+        try:  # the weights last: a model is what has weights
+            atomic_write(path.with_suffix(".json"), replace(card, name=path.stem).to_json().encode())
+            atomic_write(path, content)
+        except BaseException:
+            path.with_suffix(".json").unlink(missing_ok=True)
+            raise
+    return path.stem
+
+
+def _reserved(folder: Path, name: str) -> Path:
+    """Return the path of weights under a free name like the one wanted; an empty card keeps it from all others."""
+    clean = re.sub(r"[^\w +()-]", "_", name).strip(" _") or "model"
+    taken = {stem.casefold() for stem in model_files()}
+    names = (clean if number == 1 else f"{clean} {number}" for number in count(1))
+    free = (folder / f"{name}.safetensors" for name in names if name.casefold() not in taken)
+    return next(path for path in free if _reserve(path.with_suffix(".json")))
+
+
+def _reserve(card: Path) -> bool:
+    try:
+        card.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _card_beside(path: Path) -> Card:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import torch
 
@@ -14,7 +16,7 @@ Blocks = tuple[list[Pair], list[Pair], list[Pair], str]
 """What trains, validates and tests, and the sentence that says so."""
 
 _GAP_SHARE = 0.05
-"""Part of the times or depths that a gap takes, at least one where there are three."""
+"""Part of the time or depth that a gap spans, whether something was recorded there or not; at least one step."""
 
 _LEAST_GAP_PX = 16
 """A narrower gap than a mitochondrion's neighbourhood is none."""
@@ -47,36 +49,45 @@ def split_in_blocks(pairs: Sequence[Pair], settings: TrainSettings) -> Blocks:
 
 
 def _along(axis: str, pairs: Sequence[Pair], places: list[int], settings: TrainSettings) -> Blocks:
-    values = sorted({*places})
-    shares = settings.validation_share, settings.test_share
-    parts = _cut(values, shares, max(1, round(_GAP_SHARE * len(values))))
-    blocks = [[pair for pair, place in zip(pairs, places, strict=True) if place in part] for part in parts]
-    training, validation, test = parts
-    gap = len(values) - sum(map(len, parts))
-    said = f"Split of one acquisition in {axis}: {_span(training)} train"
-    said += f", {_span(validation)} validate" if validation else ""
-    said += f", {_span(test)} test the best model" if test else ""
-    between = f"{gap} between" if gap else "none between, as there are too few"
-    return blocks[0], blocks[1], blocks[2], f"{said}, with a gap of {between}."
+    shares = {"validate": settings.validation_share, "test the best model": settings.test_share}
+    blocks = _cut(Counter(places), {role: share for role, share in shares.items() if share > 0})
+    said = ", ".join(f"{_span(block)} {role}" for role, block in blocks.items())
+    between = min(after[0] - before[-1] - 1 for before, after in pairwise(blocks.values()))
+    gap = f"a gap of {between} between" if between else "no gap between, as there are too few"
+    parts = {role: [pair for pair, at in zip(pairs, places, strict=True) if at in {*b}] for role, b in blocks.items()}
+    held = (parts.get(role, []) for role in shares)
+    return parts["train"], *held, f"Split of one acquisition in {axis}: {said}, with {gap}."  # type: ignore[return-value]
 
 
-def _cut(values: list[int], shares: tuple[float, float], gap: int) -> tuple[set[int], set[int], set[int]]:
-    """Cut sorted places into blocks, a gap between; without room for gaps there are none, or fewer blocks."""
-    sizes = [max(1, round(share * len(values))) if share > 0 else 0 for share in shares]
-    if len(values) < 1 + sum(sizes):  # of two places, one trains and the other validates
-        sizes = [1, 0] if shares[0] > 0 else [0, 1]
-    cuts = sum(size > 0 for size in sizes)
-    while gap and len(values) < 1 + sum(sizes) + gap * cuts:
-        gap -= 1
-    blocks, end = [], len(values)
-    for size in reversed(sizes):
-        blocks.append({*values[end - size : end]} if size else set())
-        end -= size + gap if size else 0
-    return {*values[:end]}, blocks[1], blocks[0]
+def _cut(counts: Counter[int], shares: dict[str, float]) -> dict[str, list[int]]:
+    """Cut places, each of some pairs, into blocks with gaps between; where there are too few, the gaps shrink."""
+    values = sorted(counts)
+    if len(values) <= len(shares):  # of two places, one trains and the other validates
+        shares = dict(list(shares.items())[: len(values) - 1])
+    widest = max(1, round(_GAP_SHARE * (values[-1] - values[0] + 1)))
+    gaps = range(min(widest, values[-1] - values[0]), -1, -1)
+    return next(blocks for gap in gaps if (blocks := _with_gap(counts, values, shares, gap)))
 
 
-def _span(part: set[int]) -> str:
-    return f"{min(part)}" if len(part) == 1 else f"{min(part)} to {max(part)}"
+def _with_gap(
+    counts: Counter[int], values: list[int], shares: dict[str, float], gap: int
+) -> dict[str, list[int]] | None:
+    """Take blocks from the end, each of as near its share of the pairs as can be; None if that leaves too little."""
+    blocks = dict[str, list[int]]()
+    for others, (role, share) in zip(range(len(shares), 0, -1), reversed(shares.items()), strict=True):
+        most = len(values) - others  # a place each for those that come, and for what trains
+        if most < 1:
+            return None
+        sums = accumulate(counts[value] for value in reversed(values[-most:]))
+        wanted = share * counts.total()
+        size = min(enumerate(sums, start=1), key=lambda sized: abs(sized[1] - wanted))[0]
+        blocks[role] = values[-size:]
+        values = [value for value in values[:-size] if value < blocks[role][0] - gap]
+    return {"train": values} | dict(reversed(blocks.items())) if values else None
+
+
+def _span(block: list[int]) -> str:
+    return f"{block[0]}" if len(block) == 1 else f"{block[0]} to {block[-1]}"
 
 
 def _in_space(pair: Pair, settings: TrainSettings) -> Blocks:

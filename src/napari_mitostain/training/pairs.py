@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.errors import FileError, ImageError, clause
-from napari_mitostain.events import Finding, Severity
+from napari_mitostain.events import Finding
 from napari_mitostain.image import Stack
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.training.naming import acquisition_names
@@ -110,7 +110,8 @@ def unusable(name: str, error: FileError | ImageError, skipped: bool) -> Finding
     """Say why an image cannot be used, and whether it is left out for it."""
     if skipped:
         return Finding(severity="warning", message=f"{name} is left out: {clause(error)}.", pairs=(name,))
-    return Finding(severity="error", message=f"{name} cannot be used: {error}", pairs=(name,))
+    message = str(error) if name in str(error) else f"Expected {name} to be usable, got an error: {clause(error)}."
+    return Finding(severity="error", message=message, pairs=(name,))
 
 
 def _files(spec: PairsSpec) -> tuple[list[_Files], list[Finding]]:
@@ -132,12 +133,13 @@ def _is_missing_folder(path: Path) -> bool:
 
 
 def _about_alone(alone: Sequence[str], spec: PairsSpec) -> Iterator[Finding]:
-    if not alone:
-        return
-    severity: Severity = "warning" if spec.skip_unreadable else "error"
-    yield Finding(
-        severity=severity,
-        message=f"{len(alone)} image(s) have no partner of the same name in {' and '.join(PARTS)}: {listed(alone)}"
-        f"{'; they are left out' if spec.skip_unreadable else '; add the partners or leave the images out'}.",
-        pairs=tuple(alone),
-    )
+    if alone and spec.skip_unreadable:
+        left = f"{len(alone)} image(s) without a partner of the same name are left out: {listed(alone)}."
+        yield Finding(severity="warning", message=left, pairs=tuple(alone))
+    elif alone:
+        yield Finding(
+            severity="error",
+            message=f"Expected the same file names in {' and '.join(PARTS)}, got {len(alone)} without a partner "
+            f"({listed(alone)}); add the partners or leave them out.",
+            pairs=tuple(alone),
+        )

@@ -14,20 +14,17 @@ from napari_mitostain.errors import SettingsError
 from napari_mitostain.model.discriminator import SMALLEST_PATCH, Discriminator, PatchGAN
 from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.unet import channels_last
+from napari_mitostain.training.norms import keep_still
 
 _DISCRIMINATOR_SHARE = 0.2
 """Of the generator's learning rate: a discriminator as quick as the generator drives it to paint holes."""
-
-_NORM_WINDOW = 64
-"""Samples that the running statistics of batch norm reach back over at least, however small the batches."""
-
-_NORM_MOMENTUM = 0.1
-"""Weight of a batch in them at most, but for the first batches, which are averaged."""
 
 
 @dataclass
 class Players:
     """All that a run learns, on one device.
+
+    The generator's batch norms go by each batch and keep the statistics that they began with; see `NormEstimator`.
 
     Attributes
     ----------
@@ -81,17 +78,11 @@ class Players:
             if network is not None:
                 network.load_state_dict(weights)
 
-    def set_pace(self, rate: float, step: int, batch_size: int) -> None:
-        """Set learning rates and how fast batch norms forget, for the next step.
-
-        The discriminator learns at a share of the generator's rate. Running statistics reach back over a fixed number
-        of samples: those of the last few batches, as usual, would be too noisy for batches of one.
-        """
+    def set_learning_rate(self, rate: float) -> None:
+        """Give the generator a learning rate and the discriminator its share of it."""
         for optimizer, share in ((self.generator_optimizer, 1.0), (self.discriminator_optimizer, _DISCRIMINATOR_SHARE)):
             for group in optimizer.param_groups if optimizer is not None else ():
                 group["lr"] = rate * share
-        momentum = max(1 / (step + 1), min(_NORM_MOMENTUM, batch_size / _NORM_WINDOW))
-        set_norm_momentum(self.generator, momentum)
 
     @torch.no_grad()
     def move_average(self, decay: float, step: int) -> None:
@@ -99,21 +90,12 @@ class Players:
         if self.average is None:
             return
         decay = min(decay, (1 + step) / (10 + step))
-        former = [value for value in self.average.state_dict().values() if value.is_floating_point()]
-        latest = [value for value in self.generator.state_dict().values() if value.is_floating_point()]
-        torch._foreach_lerp_(former, latest, 1 - decay)
+        torch._foreach_lerp_([*self.average.parameters()], [*self.generator.parameters()], 1 - decay)
 
     def are_finite(self) -> bool:
         """Tell whether all weights are numbers: losses are of the step before, and may still be."""
         totals = [value.sum() for network in self.networks().values() for value in network.parameters()]
         return bool(torch.isfinite(torch.stack(totals)).all())
-
-
-def set_norm_momentum(network: nn.Module, momentum: float) -> None:
-    """Set the weight that a batch has in the running statistics of batch norms."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = momentum
 
 
 def new_players(settings: TrainSettings) -> Players:
@@ -128,6 +110,7 @@ def new_players(settings: TrainSettings) -> Players:
         torch.manual_seed(settings.seed)
         generator = Generator(settings.base_channels, settings.depth)
         discriminator = _discriminator(settings) if settings.plays else None
+    keep_still(generator)
     return Players(
         generator,
         _adam(generator, settings),

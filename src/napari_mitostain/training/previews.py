@@ -64,6 +64,10 @@ class PreviewFolder:
         """Write what an epoch's generator, or the starting model, makes of the crops: (Y, X) in [0, 1] each."""
         self._write("start" if epoch is None else f"epoch-{epoch:04d}", stains)
 
+    def file_of(self, epoch: int) -> Path:
+        """Return where the stains of an epoch are, or will be."""
+        return self.path / f"epoch-{epoch:04d}.tif"
+
     def read(self) -> Previews | None:
         """Return the previews that are there; None before the first.
 

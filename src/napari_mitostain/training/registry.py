@@ -13,7 +13,7 @@ from napari_mitostain.errors import FileError
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.training.run import CONFIG
 
-_UNUSABLE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_UNUSABLE = re.compile(r'[\s\x00-\x1f<>:"/\\|?*]+')
 """What some file system does not take in a name."""
 
 
@@ -22,12 +22,20 @@ def runs_folder() -> Path:
     return _data() / "runs"
 
 
-def new_run_path(name: str) -> Path:
-    """Return a folder of `runs_folder` that is not there yet: of this name, or with a number after it."""
+def new_run_path(name: str, folder: Path | None = None) -> Path:
+    """Return a folder that is not there yet: of this name, or with a number after it.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path, optional
+        That it is in; by default `runs_folder`.
+    """
+    folder = folder or runs_folder()
     stem = _UNUSABLE.sub(" ", name).strip(" .") or "run"
-    path, number = runs_folder() / stem, 2
+    path, number = folder / stem, 2
     while path.exists():
-        path, number = runs_folder() / f"{stem} {number}", number + 1
+        path, number = folder / f"{stem} {number}", number + 1
     return path
 
 

@@ -41,6 +41,9 @@ _OWN = ("pairs", "checkpoint")
 """What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
 
 _EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
+_LOOK_SECONDS = 0.1
+"""How long a look whether a run is running takes it for another look that has the lock."""
+
 _PATIENCE_SECONDS = 1.0
 """How long a trainer waits for whoever only looks whether a run is running."""
 
@@ -64,24 +67,31 @@ class RunFolder:
         self._config = path / CONFIG
 
     def prepare(self) -> None:
-        """Make the folder, or see that nothing in it would be mixed up with a run.
+        """Make the folder, unless there is something in it that would be mixed up with a run.
 
         Raises
         ------
         FileError
             If it holds a run or other files already, or cannot be written.
         """
+        self.require_free()
+        with _folder(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+
+    def require_free(self) -> None:
+        """See that a run may be started in the folder; nothing is made.
+
+        Raises
+        ------
+        FileError
+            If it holds a run or other files already.
+        """
         if self._config.exists():
             raise FileError(
                 f"Expected a new folder for the run, got {self.path}, which holds one; use --resume or another."
             )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            names = sorted(path.name for path in self.path.iterdir())
-        except OSError as error:
-            raise FileError(
-                f"Expected a folder that can be written, got {self.path} ({error.strerror}); choose another."
-            ) from error
+        with _folder(self.path):
+            names = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
         if others := [name for name in names if name.split(".")[0] not in ("", *_OWN)]:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
@@ -232,7 +242,7 @@ class RunFolder:
         if not (self.path / _LOCK).exists():
             return False
         try:
-            with self._lock().acquire(timeout=0):
+            with self._lock().acquire(timeout=_LOOK_SECONDS, poll_interval=_LOOK_SECONDS / 10):
                 return False
         except Timeout:
             return True
@@ -241,3 +251,14 @@ class RunFolder:
 
     def _lock(self) -> FileLock:
         return FileLock(self.path / _LOCK)
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Say that a folder cannot be made or looked into."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(
+            f"Expected a folder that can be written, got {path} ({error.strerror}); choose another."
+        ) from error

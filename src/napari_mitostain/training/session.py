@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from napari_mitostain.errors import DeviceError, TrainingError
-from napari_mitostain.events import EpochDone, Event, Notice, RunDone, RunStarted, StartScored, StepDone
+from napari_mitostain.events import EpochDone, Event, Notice, RunStarted, StepDone
 from napari_mitostain.model.device import choose_dtype, is_out_of_memory
-from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.prefetching import prefetched
 from napari_mitostain.training.checkpoints import Progress, save_run
 from napari_mitostain.training.distributed import ALONE, World
 from napari_mitostain.training.epoch_losses import EpochLosses
 from napari_mitostain.training.faults import device_there, release_memory
-from napari_mitostain.training.outcome import card_of, verdict_of
+from napari_mitostain.training.keeping import Keeper, Kept
 from napari_mitostain.training.pair import Frames
 from napari_mitostain.training.patches import Batch, batches_of_epoch, steps_per_epoch
 from napari_mitostain.training.players import Players
@@ -26,7 +24,6 @@ from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.split import Split
 from napari_mitostain.training.step import train_step
 from napari_mitostain.training.timetable import Timetable, learning_factor
-from napari_mitostain.training.validation import Validator, Verdicts
 
 _CHECKPOINT_SECONDS = 50.0
 _CHECKED_STEPS = 8
@@ -63,9 +60,9 @@ class Session:
     def __post_init__(self) -> None:
         self._settings = self.config.settings
         self._losses = EpochLosses(self.players.device, self.progress.sums, self.progress.count)
-        self._validator = Validator(self.split, self._settings, self.frames)
+        self._keeper = Keeper(self.run, self.config, self.players, self.progress, self.split, self.frames)
         steps = steps_per_epoch(self.split.training, self._settings)
-        self._timetable = Timetable(self._settings, steps, self._validator.pixels)
+        self._timetable = Timetable(self._settings, steps, self._keeper.validator.pixels)
         self._dtype = choose_dtype(self._settings.precision, self.players.device)
         self._since = self._saved_at = time.monotonic()
 
@@ -86,12 +83,14 @@ class Session:
             yield Notice(message=remark)
         try:
             if self.world.is_main and self.progress.start is None:
-                yield from self._score_start()
+                yield from self._keeper.score_start()
+                self._save()
             while self._goes_on():
                 yield from self._epoch()
                 yield from self._close_epoch()
             if self.world.is_main:
-                yield from self._finish()
+                self._save()
+                yield from self._keeper.finish()
         except GeneratorExit:  # stopped by the caller: go on from here next time
             self._save(is_last=True)
             raise
@@ -121,7 +120,7 @@ class Session:
         """Take a step; where memory does not take the batch, in ever smaller pieces."""
         at, settings = self.progress, self._settings
         rate = settings.learning_rate * learning_factor(at.step, self._timetable.fraction(at), settings.schedule)
-        self.players.set_pace(rate, at.step, settings.batch_size)
+        self.players.set_learning_rate(rate)
         while True:
             try:
                 with device_there("training"):
@@ -158,13 +157,12 @@ class Session:
 
     def _close_epoch(self) -> Iterator[Event]:
         """Validate and keep the epoch where it is due, and record it."""
-        at, found, name, best = self.progress, Verdicts(), "", False
+        at, kept = self.progress, Kept()
         self._look()
         if self.world.is_main and self._timetable.is_due(at):
             self._save()
             started = time.monotonic()
-            found = yield from self._validator.validate(self._model({}), self.players)
-            name, best = self._keep(found)
+            kept = yield from self._keeper.validated()
             at.validated = {
                 "epoch": at.epoch + 1,
                 "seconds": at.seconds,
@@ -174,70 +172,14 @@ class Session:
             epoch=at.epoch,
             fraction=self._timetable.fraction_after(at),
             losses=self._losses.means(),
-            scores=found.scores,
-            validation_losses=found.losses,
-            model=name,
-            best=best,
+            scores=kept.found.scores,
+            validation_losses=kept.found.losses,
+            model=kept.name,
+            best=kept.best,
         )
         at.epoch, at.batch = at.epoch + 1, 0
         self._losses = EpochLosses(self.players.device)
         yield done
-
-    def _keep(self, found: Verdicts) -> tuple[str, bool]:
-        """Write an epoch's generator and previews, and make it the run's model if it is the best."""
-        at = self.progress
-        model = self._model(self._scores(found.scores))
-        place = self.run.place_for(at.epoch)
-        save_model(model, place)
-        self.run.previews.write_stains(at.epoch, found.stains)
-        former = at.best["scores"]["detail_pearson"] if at.best and at.best["scores"] else -math.inf
-        best = not found.scores or found.scores["detail_pearson"] > former
-        if best:
-            at.best = {"epoch": at.epoch, "scores": found.scores}
-            save_model(model, self.run.model)
-        return place.stem, best
-
-    def _score_start(self) -> Iterator[Event]:
-        """Score what there is to beat, and write the previews' crops."""
-        self.run.previews.write_crops(*self._validator.crops())
-        scores = yield from self._validator.baselines()
-        if self.config.init:  # nothing has moved its weights yet
-            found = yield from self._validator.validate(self._model({}))
-            self.run.previews.write_stains(None, found.stains)
-            scores = {"start": found.scores, **scores} if found.scores else scores
-        self.progress.start = dict(scores)
-        if scores:
-            yield StartScored(scores=scores)
-        self._save()
-
-    def _finish(self) -> Iterator[Event]:
-        """Score the best model on the test pairs, once, and write it with its final card."""
-        self._save()
-        best = self.progress.best or {"epoch": self.progress.epoch - 1, "scores": {}}
-        weights = self.run.kept().get(best["epoch"])
-        generator = load_model(weights).generator if weights else self.players.shown
-        scores = self._scores(best["scores"])
-        if self.split.test:
-            tester = Validator(Split(self.split.training, self.split.test), self._settings, self.frames)
-            tested = yield from tester.validate(Model(self._model({}).card, generator))
-            scores["test"] = tested.scores
-        verdict = verdict_of(scores, self.config.init)
-        save_model(Model(self._model(scores, verdict).card, generator), self.run.model)
-        yield RunDone(
-            model=str(self.run.model),
-            scores=best["scores"],
-            epoch=best["epoch"] if best["scores"] else None,
-            verdict=verdict,
-        )
-
-    def _scores(self, validation: dict[str, float]) -> dict[str, dict[str, float]]:
-        known = {name: dict(scores) for name, scores in (self.progress.start or {}).items()}
-        return ({"validation": validation} if validation else {}) | known
-
-    def _model(self, scores: dict[str, dict[str, float]], verdict: str = "") -> Model:
-        name = self.run.path.resolve().name
-        card = card_of(name, self.config, self.split.training, self.progress.step, scores, verdict)
-        return Model(card, self.players.shown)
 
     def _tick(self) -> None:
         now = time.monotonic()

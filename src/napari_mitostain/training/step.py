@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -15,7 +15,7 @@ from napari_mitostain.model.discriminator import Discriminator, PatchGAN
 from napari_mitostain.model.losses import ADVERSARIAL, l1_loss, tn_loss
 from napari_mitostain.training.distributed import ALONE, World
 from napari_mitostain.training.patches import Batch
-from napari_mitostain.training.players import Players, set_norm_momentum
+from napari_mitostain.training.players import Players
 
 LOSSES = ("generator", "adversarial", "l1", "discriminator")
 """What a step returns: "generator" = weight · "adversarial" + λ · "l1"."""
@@ -73,9 +73,7 @@ def train_step(
             total, convinced, matched = generator_losses(players.discriminator, piece, stain, settings)
         (weight * total).backward()  # type: ignore[no-untyped-call]
         losses[:3] += weight * torch.stack([total, convinced, matched]).detach()
-    own = sum(weight for _, weight in pieces)
-    statistics = [value.mul_(own) for value in _running(players.generator)] if world.size > 1 else []
-    _update(players.generator_optimizer, settings, world, [losses, *statistics])
+    _update(players.generator_optimizer, settings, world, [losses])
     return losses
 
 
@@ -127,20 +125,9 @@ def _autocast(batch: Batch, dtype: torch.dtype) -> torch.autocast:
 
 def _first_look(generator: nn.Module, batch: Batch, dtype: torch.dtype, keeps_graph: bool) -> Tensor:
     """Stain what the discriminator is to judge; of a piece, whose graph would take memory, once more afterwards."""
-    with nullcontext() if keeps_graph else _passing(generator), _autocast(batch, dtype):
+    with torch.set_grad_enabled(keeps_graph), _autocast(batch, dtype):
         stain: Tensor = generator(batch.brightfield)
         return stain
-
-
-@contextmanager
-def _passing(generator: nn.Module) -> Iterator[None]:
-    """Let a generator work without a trace: no graph, no change of its running statistics."""
-    momenta = {module: module.momentum for module in generator.modules() if isinstance(module, nn.BatchNorm2d)}
-    set_norm_momentum(generator, 0.0)
-    with torch.no_grad():
-        yield
-    for module, momentum in momenta.items():
-        module.momentum = momentum
 
 
 @contextmanager
@@ -150,10 +137,6 @@ def _left_alone(discriminator: nn.Module) -> Iterator[None]:
         yield
     finally:
         discriminator.requires_grad_(True)
-
-
-def _running(network: nn.Module) -> list[Tensor]:
-    return [value for value in network.buffers() if value.is_floating_point()]
 
 
 def _update(optimizer: Adam | None, settings: TrainSettings, world: World, also: Sequence[Tensor] = ()) -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import torch
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import ImageError, TrainingError
+from napari_mitostain.errors import TrainingError
 from napari_mitostain.events import PASSING, Event
-from napari_mitostain.image import sides
 from napari_mitostain.model.card import SAME_SIZE
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
@@ -100,13 +99,13 @@ class _Start:
                 config, remarks = self._recorded(pairs)
                 held.enter_context(self._lock())
             else:
+                self.run.require_free()
                 config, remarks = self._config(pairs), list[str]()
             opened = self._opened(pairs, config)
-            _require_patches(opened.pairs, config.settings)
             frames = Frames()
             checked = yield from check_pairs(opened, config.settings, self.init, frames)
             if checked.errors or checked.split is None:
-                raise TrainingError(" ".join(finding.message for finding in checked.errors))
+                raise TrainingError(checked.errors[0].message)
             players = new_players(config.settings).to(self.device)
             if not resume:
                 config = _with_pixel_size(config, checked.pairs)
@@ -116,6 +115,7 @@ class _Start:
             progress, said = load_run(self.run, players)
             if self.world.is_main:
                 remember(self.run.path)
+                self.run.tidy()
                 self.run.rewind(progress.epoch, progress.start is not None)
                 for finding in () if resume else checked.findings:
                     self.run.log(finding)
@@ -202,14 +202,3 @@ def _with_pixel_size(config: RunConfig, pairs: Sequence[Pair]) -> RunConfig:
     if known[-1] > known[0] * (1 + SAME_SIZE):
         return config
     return replace(config, settings=replace(config.settings, pixel_size_um=known[len(known) // 2]))
-
-
-def _require_patches(pairs: Sequence[Pair], settings: TrainSettings) -> None:
-    if not pairs:
-        raise TrainingError("Expected at least one pair, got none; put images into brightfield/ and mitochondria/.")
-    for pair in pairs:
-        if min(pair.shape) < settings.patch:
-            raise ImageError(
-                f"Expected images of at least {settings.patch}×{settings.patch} pixels, got {sides(pair.shape)} "
-                f"for {pair.name}; use a smaller patch or larger images."
-            )
