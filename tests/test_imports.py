@@ -32,10 +32,11 @@ ALLOWED: dict[str, set[str]] = {
     "simulation": _BASE,
     "model": _BASE | _ARRAYS,
     "staining": _BASE | _ARRAYS | {"model"},
-    "training": _BASE | _ARRAYS | {"model"},
+    "prefetching": set(),
+    "training": _BASE | _ARRAYS | {"model", "prefetching"},
     "evaluation": _BASE | _ARRAYS | {"model"},
     "weighing": _BASE | _ARRAYS,
-    "benchmarking": _BASE | _ARRAYS | {"model", "staining", "training"},
+    "benchmarking": _BASE | _ARRAYS | {"model", "prefetching", "staining", "training"},
 }
 _CORE = set(ALLOWED)
 ALLOWED |= {"cli": _CORE | {"_qt"}, "_qt": _CORE}  # of _qt, the command line opens the demo
@@ -91,8 +92,8 @@ THREAD_MAKERS = {"Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor",
 
 
 @pytest.mark.parametrize("file", sorted(FILES))
-def test_only_the_jobs_of_the_viewer_start_threads(file: str) -> None:
-    if file == "_qt/jobs.py":
+def test_only_the_jobs_of_the_viewer_and_prefetching_start_threads(file: str) -> None:
+    if file in ("_qt/jobs.py", "prefetching.py"):
         return
     names = set(imported(FILES[file]))
     assert not [name for name in names if name.startswith(THREADS)]

@@ -12,7 +12,7 @@ from napari_mitostain.events import Notice
 from napari_mitostain.image.files import list_images
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.staining import stain_folder
-from napari_mitostain.training.pairs import acquisition_names
+from napari_mitostain.training.naming import acquisition_names
 
 PAIRS = Path(__file__).parents[2] / "shared" / "data" / "h9c2_omp25"
 PER_SERIES = 2

@@ -119,6 +119,9 @@ class Finding(Event):
         What a shift is offered for; empty if none is.
     shift : tuple of int, optional
         Rows and columns by which the fluorescence of that acquisition should be moved.
+    picture : ndarray of uint8, optional
+        What it looks like (Y, X, 3): fluorescence in green over the stain or texture in magenta, as it is and, to the
+        right of it, after the shift.
     """
 
     severity: Severity
@@ -126,6 +129,7 @@ class Finding(Event):
     pairs: tuple[str, ...] = ()
     acquisition: str = ""
     shift: tuple[int, int] | None = None
+    picture: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ class PairedCrops(Dataset[tuple[Tensor, Tensor]]):
 
 
 class ClassicLoop:
-    """Takes one step of the classic loop when called, its batch included, and returns the sum of its losses.
+    """Takes steps of the classic loop when called, their batches included, and returns the sum of the last losses.
 
     Parameters
     ----------
@@ -73,8 +73,11 @@ class ClassicLoop:
         sampler = RandomSampler(dataset, replacement=True, num_samples=_SAMPLES)
         self.batches = iter(DataLoader(dataset, settings.batch_size, sampler=sampler, num_workers=workers))
 
-    def __call__(self) -> float:
-        """Update both networks once."""
+    def __call__(self, steps: int) -> float:
+        """Update both networks so many times."""
+        return [self._step() for _ in range(steps)][-1]
+
+    def _step(self) -> float:
         brightfield, target = (part.to(self.device) for part in next(self.batches))
         stain = self.players.generator(brightfield)
         judged = self._discriminate(brightfield, target, stain.detach())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,13 +21,14 @@ from napari_mitostain.benchmarking.rounds import Rounds, timed
 from napari_mitostain.config import StainSettings, TrainSettings
 from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.losses import l1_loss, mse_adversarial
+from napari_mitostain.prefetching import prefetched
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import open_pairs
 from napari_mitostain.training.patches import Batch, batches_of_epoch
 from napari_mitostain.training.step import Players, new_players, train_step
 
 _PAIRS = 8
-_STEPS = {"cpu": 2}
+_STEPS = {"cpu": 4}
 """Steps a round; a device that answers late needs more of them for a time worth the name."""
 _MORE_STEPS = 20
 _WORKERS = {"cpu": 0}
@@ -61,13 +63,13 @@ def benchmark_training(patch: int = 256, repeats: int = 5, settings: StainSettin
     workers = _WORKERS.get(device.type, _MORE_WORKERS)
     with tempfile.TemporaryDirectory() as folder:
         _write_pairs(Path(folder), 2 * patch)
-        pairs = open_pairs(Path(folder))
-        contestants: dict[str, Callable[[], float]] = {
+        pairs = open_pairs(Path(folder)).pairs
+        contestants: dict[str, Callable[[int], float]] = {
             "training": real_training(pairs, recipe, device, dtype),
             "bare_step": bare_step(recipe, device, dtype),
             "pix2pix_loop": ClassicLoop(pairs, recipe, device, workers),
         }
-        rounds = timed({name: _times(step, steps) for name, step in contestants.items()}, repeats)
+        rounds = timed({name: partial(take, steps) for name, take in contestants.items()}, repeats)
         del contestants  # the loader's processes end before the files go
     return _throughputs(rounds, steps * recipe.batch_size) | {
         "training_patch": patch,
@@ -78,28 +80,32 @@ def benchmark_training(patch: int = 256, repeats: int = 5, settings: StainSettin
 
 def real_training(
     pairs: Sequence[Pair], settings: TrainSettings, device: torch.device, dtype: torch.dtype
-) -> Callable[[], float]:
-    """Return one step of training as a run takes it, its batch included."""
+) -> Callable[[int], float]:
+    """Return what takes steps as a run takes them, their batches included, and returns the last losses' sum."""
     players = new_players(settings).to(device)
     batches = _endless(pairs, settings)
 
-    def step() -> float:
-        losses = train_step(players, next(batches).to(device), settings, dtype)
-        return sum(float(loss) for loss in losses.values())  # a run adds them up after each step
+    def take(steps: int) -> float:
+        total = 0.0
+        for batch in prefetched(islice(batches, steps)):  # nothing is made ready while others have their turn
+            losses = train_step(players, batch.to(device), settings, dtype)
+            total = sum(float(loss) for loss in losses.values())  # a run adds them up after each step
+        return total
 
-    return step
+    return take
 
 
-def bare_step(settings: TrainSettings, device: torch.device, dtype: torch.dtype) -> Callable[[], float]:
-    """Return one step of both networks on a batch that lies ready, with the plainest losses there are."""
+def bare_step(settings: TrainSettings, device: torch.device, dtype: torch.dtype) -> Callable[[int], float]:
+    """Return what takes steps of both networks on a batch that lies ready, with the plainest losses there are."""
     players = new_players(settings).to(device)
     shape = (settings.batch_size, 1, settings.patch, settings.patch)
     batch = Batch(torch.rand(shape), torch.rand(shape)).to(device)
+    autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
-    def step() -> float:
-        return float(_bare(players, batch, torch.autocast(device.type, dtype, enabled=dtype != torch.float32)))
+    def take(steps: int) -> float:
+        return [float(_bare(players, batch, autocast)) for _ in range(steps)][-1]
 
-    return step
+    return take
 
 
 def _bare(players: Players, batch: Batch, autocast: torch.autocast) -> torch.Tensor:
@@ -125,14 +131,6 @@ def _endless(pairs: Sequence[Pair], settings: TrainSettings) -> Iterator[Batch]:
     frames = Frames()
     for epoch in count():
         yield from batches_of_epoch(pairs, settings, epoch, frames)
-
-
-def _times(step: Callable[[], object], steps: int) -> Callable[[], None]:
-    def run() -> None:
-        for _ in range(steps):
-            step()
-
-    return run
 
 
 def _throughputs(rounds: Rounds, samples: int) -> dict[str, float]:

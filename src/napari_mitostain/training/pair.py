@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,16 @@ def frame_of(brightfield: NDArray[np.float32], target: NDArray[np.float32], is_f
     return Frame(brightfield, target, float(target.mean() + target.std()), is_finite)
 
 
+class Source(Protocol):
+    """Where a whole plane of both images comes from; told from others by identity, also by those it is kept for."""
+
+    def planes(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Read brightfield and fluorescence (Y, X) as they were recorded."""
+
+    def frame(self, brightfield: NDArray[Any], fluorescence: NDArray[Any]) -> Frame:
+        """Scale what `planes` has read, and cut it to what both show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A frame that is not read yet.
@@ -59,8 +70,8 @@ class Pair:
         Unique among the pairs of a run.
     acquisition : str
         Pairs of one acquisition (field of view, file) lie on one side of a split, or in blocks with a gap between.
-    source : callable
-        Reads and scales the whole plane. Equal for pairs that are parts of one plane.
+    source : Source
+        The whole plane. The same for pairs that are parts of one plane.
     shape : tuple of int
         Height and width.
     time, depth : int, optional
@@ -69,16 +80,19 @@ class Pair:
         The part of the plane that this pair is; by default all of it.
     measured : Statistics, optional
         Of the target's plane or acquisition, where the weights are to take theirs from there.
+    pixel_size : float, optional
+        Side of a pixel in micrometres, as far as the file tells.
     """
 
     name: str
     acquisition: str
-    source: Callable[[], Frame]
+    source: Source
     shape: tuple[int, int]
     time: int | None = None
     depth: int | None = None
     box: Box | None = None
     measured: Statistics | None = None
+    pixel_size: float | None = None
 
     def read(self) -> Frame:
         """Load and scale the pixels.
@@ -88,19 +102,43 @@ class Pair:
         FileError
             If they cannot be read.
         """
-        frame = self.source()
+        return self.of_plane(self.source.frame(*self.source.planes()))
+
+    def of_plane(self, frame: Frame) -> Frame:
+        """Return this pair's part of the whole plane's frame."""
         return frame if self.box is None else frame.cut(self.box)
+
+    def part(self, box: Box) -> Pair:
+        """Return a part of this whole plane as a pair of its own."""
+        rows, columns = box
+        name = f"{self.name} [{rows.start}:{rows.stop}, {columns.start}:{columns.stop}]"
+        return replace(self, name=name, box=box, shape=(rows.stop - rows.start, columns.stop - columns.start))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArraySource:
+    """A plane that is in memory: scaled brightfield and a target in [0, 1]."""
+
+    brightfield: NDArray[np.float32]
+    target: NDArray[np.float32]
+
+    def planes(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return both images."""
+        return self.brightfield, self.target
+
+    def frame(self, brightfield: NDArray[Any], fluorescence: NDArray[Any]) -> Frame:
+        """Make a frame of them."""
+        return frame_of(brightfield, fluorescence)
 
 
 def pair_of_arrays(name: str, acquisition: str, brightfield: NDArray[np.float32], target: NDArray[np.float32]) -> Pair:
     """Make a pair of a scaled brightfield plane and a target in [0, 1], both (Y, X) float32."""
-    frame = frame_of(brightfield, target)
     height, width = target.shape
-    return Pair(name, acquisition, lambda: frame, (height, width))
+    return Pair(name, acquisition, ArraySource(brightfield, target), (height, width))
 
 
 class Frames:
-    """Reads pairs and keeps the frames used last, as far as memory allows.
+    """Reads pairs and keeps the planes used last, as far as memory allows.
 
     Parameters
     ----------
@@ -109,20 +147,35 @@ class Frames:
     """
 
     def __init__(self, memory: int = MEMORY_BYTES) -> None:
-        self._memory, self._used = memory, 0
-        self._kept: OrderedDict[str, Frame] = OrderedDict()
+        self.memory, self._used = memory, 0
+        self._kept: OrderedDict[Source, Frame] = OrderedDict()
+        self._lock = threading.Lock()  # patches are cut in one thread while another scores
 
     def __getitem__(self, pair: Pair) -> Frame:
-        """Return the pixels of a pair; the name tells pairs apart."""
-        if pair.name in self._kept:
-            self._kept.move_to_end(pair.name)
-            return self._kept[pair.name]
-        frame = pair.read()
-        self._kept[pair.name] = frame
-        self._used += _bytes(frame)
-        while self._used > self._memory and len(self._kept) > 1:
+        """Return the pixels of a pair."""
+        with self._lock:
+            if pair.source in self._kept:
+                self._kept.move_to_end(pair.source)
+            else:
+                self._keep(pair.source, pair.source.frame(*pair.source.planes()))
+            return pair.of_plane(self._kept[pair.source])
+
+    def put(self, pair: Pair, plane: Frame) -> None:
+        """Keep the whole plane of a pair that was read elsewhere."""
+        with self._lock:
+            if pair.source not in self._kept:
+                self._keep(pair.source, plane)
+
+    def _keep(self, source: Source, plane: Frame) -> None:
+        self._kept[source] = plane
+        self._used += _bytes(plane)
+        while self._used > self.memory and len(self._kept) > 1:
             self._used -= _bytes(self._kept.popitem(last=False)[1])
-        return frame
+
+
+def bytes_of(pair: Pair) -> int:
+    """Return the bytes that a pair's pixels take when they are read, float32 twice."""
+    return 8 * pair.shape[0] * pair.shape[1]
 
 
 def _bytes(frame: Frame) -> int:

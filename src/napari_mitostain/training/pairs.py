@@ -1,166 +1,143 @@
-"""Aligned pairs of brightfield and fluorescence, found in folders; their pixels stay in the files."""
+"""Aligned pairs of brightfield and fluorescence, found in files; their pixels stay there until they are read."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, scale_brightfield, sides
-from napari_mitostain.image.files import list_images, read_stack
-from napari_mitostain.training.pair import Frame, Pair, frame_of
+from napari_mitostain.errors import FileError, ImageError, clause
+from napari_mitostain.events import Finding, Severity
+from napari_mitostain.image import Stack
+from napari_mitostain.image.files import is_image_folder, list_images, read_stack
+from napari_mitostain.training.naming import acquisition_names
+from napari_mitostain.training.pair import Pair
+from napari_mitostain.training.spec import PARTS, PairsSpec, pairs_in
+from napari_mitostain.training.stack_findings import about_stacks, listed
+from napari_mitostain.training.stacks import stack_pairs
+from napari_mitostain.training.store import store_pairs
 
-PARTS = ("brightfield", "mitochondria")
-"""The folders of a folder of pairs."""
+__all__ = ["Opened", "open_pairs", "open_stacks", "stack_pairs", "store_pairs"]
 
-_POSITION = re.compile(r"(_t(?P<time>\d+))?(_z(?P<depth>\d+))?(_\d+)?$", re.IGNORECASE)
-"""What a file name says about time, depth and crop within its acquisition."""
-
-_TIME_OR_DEPTH = re.compile(r"_[tz]\d+(_\d+)?\.", re.IGNORECASE)
-
-_SAMPLED_PLANES = 32
-"""Planes that tell the range of a stack's fluorescence."""
+_Files = tuple[str, Path, Path]
+"""Name, brightfield and fluorescence."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlaneSource:
-    """Reads one plane of two stacks and scales it."""
+class Opened:
+    """Pairs, and what was found out about their files without reading pixels.
 
-    brightfield: Stack
-    brightfield_index: PlaneIndex
-    fluorescence: Stack
-    fluorescence_index: PlaneIndex
-    intensities: IntensityRange
-    scaling: ScalingSettings
+    Attributes
+    ----------
+    pairs : list of Pair
+    findings : list of Finding
+    skip_unreadable : bool
+        Whether pairs that turn out to be unreadable are left out.
+    """
 
-    def __call__(self) -> Frame:
-        """Return the whole frame."""
-        plane = self.brightfield.read(self.brightfield_index)
-        image = self.fluorescence.read(self.fluorescence_index)
-        return frame_of(
-            scale_brightfield(plane, self.scaling),
-            self.intensities.apply(fill_non_finite(image)),
-            bool(np.isfinite(plane).all() and np.isfinite(image).all()),
-        )
+    pairs: list[Pair]
+    findings: list[Finding] = field(default_factory=list)
+    skip_unreadable: bool = False
 
 
-def open_pairs(folder: Path, scaling: ScalingSettings = ScalingSettings()) -> list[Pair]:
-    """List the pairs of a folder with ``brightfield/`` and ``mitochondria/``, same file names in both.
+def open_pairs(spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSettings()) -> Opened:
+    """List the pairs of two images, two folders, or a folder with ``brightfield/`` and ``mitochondria/``.
 
     Parameters
     ----------
-    folder : Path
+    spec : PairsSpec or Path
         Stacks count plane by plane.
     scaling : ScalingSettings
         For the brightfield planes.
 
     Returns
     -------
-    list of Pair
+    Opened
+        An image that cannot be opened, has no partner or does not fit it is named in a finding: an error, or a warning
+        where the spec says to leave it out.
 
     Raises
     ------
     FileError
-        If a folder or a partner is missing.
-    ImageError
-        If the partners differ in size.
+        If a folder is missing or holds no image.
     """
-    names = [_names(folder / part) for part in PARTS]
-    if alone := sorted(names[0] ^ names[1]):
-        raise FileError(
-            f"Expected the same file names in brightfield and mitochondria of {folder}, got {len(alone)} without "
-            f"a partner ({alone[0]}, …); add or remove them."
-        )
-    files = sorted(names[0])
-    acquisitions = acquisition_names(files)
+    spec = spec if isinstance(spec, PairsSpec) else pairs_in(spec)
+    files, findings = _files(spec)
+    acquisitions = acquisition_names([name for name, _, _ in files])
     pairs: list[Pair] = []
-    for name in files:
-        brightfield, fluorescence = (read_stack(folder / part / name) for part in PARTS)
-        pairs += stack_pairs(brightfield, fluorescence, name, acquisitions[name], scaling)
-    return pairs
+    partners: list[tuple[str, Stack, Stack]] = []
+    for name, *paths in files:
+        try:
+            brightfield, fluorescence = map(read_stack, paths)
+            shift = spec.shifts.get(acquisitions[name], (0, 0))
+            stacks = name, acquisitions[name], scaling, spec.channels, shift
+            pairs += stack_pairs(brightfield, fluorescence, *stacks)
+            partners.append((name, brightfield, fluorescence))
+        except (FileError, ImageError) as error:
+            findings.append(unusable(name, error, spec.skip_unreadable))
+    return Opened(pairs, findings + list(about_stacks(partners, spec.channels)), spec.skip_unreadable)
 
 
-def acquisition_names(files: Sequence[str]) -> dict[str, str]:
-    """Map file names to acquisitions: the name without its time ``_t001``, depth ``_z005`` and crop number ``_10``.
-
-    Where that leaves one acquisition for all files, and no name has a time or a depth, the numbers are taken to be
-    fields of view, and each file is an acquisition of its own.
-    """
-    stems = {name: _stem(name) for name in files}
-    shortened = {name: _POSITION.sub("", stem) for name, stem in stems.items()}
-    numbered = len(set(shortened.values())) == 1 and not any(map(_TIME_OR_DEPTH.search, files))
-    return stems if numbered else shortened
-
-
-def stack_pairs(
-    brightfield: Stack, fluorescence: Stack, name: str, acquisition: str, scaling: ScalingSettings = ScalingSettings()
-) -> list[Pair]:
-    """Pair the planes of two stacks; where they lie in time and depth is read from their axes, else from the name.
+def open_stacks(
+    partners: Sequence[tuple[str, Stack, Stack]],
+    scaling: ScalingSettings = ScalingSettings(),
+    channels: tuple[int | None, int | None] = (None, None),
+    shift: tuple[int, int] = (0, 0),
+) -> Opened:
+    """List the pairs of stacks that are open already, such as layers; what does not fit is named in a finding.
 
     Parameters
     ----------
-    brightfield, fluorescence : Stack
-        Of the same number and size of planes.
-    name : str
-        Of the file; a plane of several adds its position.
-    acquisition : str
-    scaling : ScalingSettings
-
-    Raises
-    ------
-    ImageError
-        If the stacks differ in size.
+    partners : sequence of tuple
+        Name, brightfield and fluorescence; each is an acquisition of its own.
+    scaling, channels, shift
+        See `stack_pairs`.
     """
-    planes = list(zip(brightfield.planes(), fluorescence.planes(), strict=False))
-    if brightfield.plane_shape != fluorescence.plane_shape or len(brightfield.planes()) != len(fluorescence.planes()):
-        raise ImageError(
-            f"Expected pairs of one size, got {sides(brightfield.shape)} for the brightfield and "
-            f"{sides(fluorescence.shape)} for the fluorescence of {name}; crop them to the same field."
-        )
-    intensities = IntensityRange.fit(_sample(fluorescence))
-    letters = [axis for axis in brightfield.axes if axis not in "YX"]
-    pairs = []
-    for index, partner in planes:
-        place = _place(name) | {axis: position for axis, position in zip(letters, index, strict=True) if axis in "TZ"}
-        pairs.append(
-            Pair(
-                name=name if len(planes) == 1 else f"{name} {index}",
-                acquisition=acquisition,
-                source=PlaneSource(brightfield, index, fluorescence, partner, intensities, scaling),
-                shape=brightfield.plane_shape,
-                time=place.get("T"),
-                depth=place.get("Z"),
-            )
-        )
-    return pairs
+    pairs: list[Pair] = []
+    findings: list[Finding] = []
+    fitting = []
+    for name, brightfield, fluorescence in partners:
+        try:
+            pairs += stack_pairs(brightfield, fluorescence, name, name, scaling, channels, shift)
+            fitting.append((name, brightfield, fluorescence))
+        except (FileError, ImageError) as error:
+            findings.append(unusable(name, error, skipped=False))
+    return Opened(pairs, findings + list(about_stacks(fitting, channels)))
 
 
-def _sample(stack: Stack) -> NDArray[Any]:
-    """Read planes of a stack, spread over all of it."""
-    indices = stack.planes()
-    step = -(-len(indices) // _SAMPLED_PLANES)
-    return np.stack([stack.read(index) for index in indices[::step]])
+def unusable(name: str, error: FileError | ImageError, skipped: bool) -> Finding:
+    """Say why an image cannot be used, and whether it is left out for it."""
+    if skipped:
+        return Finding(severity="warning", message=f"{name} is left out: {clause(error)}.", pairs=(name,))
+    return Finding(severity="error", message=f"{name} cannot be used: {error}", pairs=(name,))
 
 
-def _place(name: str) -> dict[str, int]:
-    """Read time and depth from a file name."""
-    found = _POSITION.search(_stem(name))
-    groups = found.groupdict() if found else {}
-    return {axis: int(groups[word]) for axis, word in (("T", "time"), ("Z", "depth")) if groups.get(word)}
+def _files(spec: PairsSpec) -> tuple[list[_Files], list[Finding]]:
+    """Return the images that have a partner, and a finding about those that have none."""
+    sides = spec.brightfield, spec.mitochondria
+    if not any(is_image_folder(side) or _is_missing_folder(side) for side in sides):
+        return [(spec.brightfield.name, *sides)], []
+    for side in sides:
+        if not side.is_dir():
+            raise FileError(f"Expected a folder {side}, got none; put the images of the pairs there.")
+    found = [{path.name: path for path in list_images(side)} for side in sides]
+    both = sorted(found[0].keys() & found[1].keys())
+    files = [(name, found[0][name], found[1][name]) for name in both]
+    return files, list(_about_alone(sorted(found[0].keys() ^ found[1].keys()), spec))
 
 
-def _stem(name: str) -> str:
-    return Path(name).stem.removesuffix(".ome")
+def _is_missing_folder(path: Path) -> bool:
+    return not path.exists() and not path.suffix
 
 
-def _names(folder: Path) -> set[str]:
-    if not folder.is_dir():
-        raise FileError(f"Expected a folder {folder}, got none; put the images of the pairs there.")
-    return {path.name for path in list_images(folder)}
+def _about_alone(alone: Sequence[str], spec: PairsSpec) -> Iterator[Finding]:
+    if not alone:
+        return
+    severity: Severity = "warning" if spec.skip_unreadable else "error"
+    yield Finding(
+        severity=severity,
+        message=f"{len(alone)} image(s) have no partner of the same name in {' and '.join(PARTS)}: {listed(alone)}"
+        f"{'; they are left out' if spec.skip_unreadable else '; add the partners or leave the images out'}.",
+        pairs=tuple(alone),
+    )

@@ -18,6 +18,7 @@ from napari_mitostain.model.card import Card
 from napari_mitostain.model.device import choose_dtype, is_out_of_memory
 from napari_mitostain.model.loading import Model, save_model
 from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.prefetching import prefetched
 from napari_mitostain.scoring import mean_scores, score
 from napari_mitostain.tiling import plan_tiles, stitched
 from napari_mitostain.training.pair import Frames, Pair
@@ -82,7 +83,8 @@ class Session:
         device = next(self.players.generator.parameters()).device
         dtype = choose_dtype(self.settings.precision, device)
         at = self.progress
-        for batch in batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch):
+        batches = batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch)
+        for batch in prefetched(batches):
             started = time.monotonic()
             self.players.set_learning_rate(self._learning_rate())
             with _enough_memory(f"a training step on {device}", "use a smaller batch or patch"):

@@ -13,13 +13,12 @@ from napari_mitostain.events import PASSING, Event
 from napari_mitostain.image import sides
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
+from napari_mitostain.training.check import check_pairs
 from napari_mitostain.training.pair import Frames, Pair
-from napari_mitostain.training.pairs import open_pairs
+from napari_mitostain.training.pairs import Opened, open_pairs
 from napari_mitostain.training.run import Progress, RunFolder
 from napari_mitostain.training.session import Session
-from napari_mitostain.training.split import split_pairs
 from napari_mitostain.training.step import new_players
-from napari_mitostain.training.survey import flaws, measured_pairs, survey
 
 
 def train(
@@ -60,12 +59,13 @@ def train(
     if resume:
         kept, former = run.origin()
         remarks, settings = _differences(kept, settings, former, source), kept
-    found = open_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else list(pairs)
-    _require_patches(found, settings)
+    found = open_pairs(Path(pairs)) if isinstance(pairs, (str, Path)) else Opened(list(pairs))
+    _require_patches(found.pairs, settings)
     frames = Frames()
-    facts = yield from survey(found, frames)
-    remarks += flaws(found, facts)
-    training, validation = split_pairs(measured_pairs(found, facts, settings.weighting.scope), settings)
+    checked = yield from check_pairs(found, settings, init, frames)
+    if checked.errors or checked.split is None:
+        raise TrainingError(" ".join(finding.message for finding in checked.errors))
+    training, validation = checked.split.training, checked.split.validation
     players = new_players(settings).to(choose_device(settings.device))
     if not resume:
         if init is not None:

@@ -9,7 +9,7 @@ from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.image.files.formats import Format, file_format
 from napari_mitostain.image.files.write_png import PngWriter
-from napari_mitostain.image.files.write_tiff import OmeTiffWriter
+from napari_mitostain.image.files.write_tiff import OmeTiffWriter, TiffCopyWriter
 from napari_mitostain.image.files.write_zarr import ZarrWriter
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 from napari_mitostain.image.plane import Stack
@@ -50,6 +50,16 @@ def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite
     path = require_writable(Path(path), overwrite)
     with writing(path):
         return writer(path, like, provenance, overwrite)
+
+
+def open_copy(path: Path, like: Stack, provenance: Provenance) -> StackWriter:
+    """Prepare to write one channel of a stack as it is, to OME-TIFF of the stack's own data type; see `open_writer`.
+
+    A file of that name is replaced once the new one is complete.
+    """
+    path = require_writable(path, overwrite=True)
+    with writing(path):
+        return TiffCopyWriter(path, like, provenance, overwrite=True)
 
 
 def require_writable(path: Path, overwrite: bool) -> Path:

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from tifffile import TiffWriter
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import tiff_order
 from napari_mitostain.image.files.text import storable
-from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.plane import PlaneIndex
+from napari_mitostain.image.files.writer import Provenance, StackWriter
+from napari_mitostain.image.plane import PlaneIndex, Stack
 
 _CLASSIC_LIMIT = 2**32
 _HEADER = 2**20
@@ -24,14 +25,18 @@ _PAGE_HEADER = 1024
 """Generous bounds, in bytes, for what the file holds beside the pixels."""
 
 
-def file_size(shape: Sequence[int]) -> int:
-    """Bound the size in bytes of a float32 TIFF of this shape (..., Y, X)."""
-    return 4 * math.prod(shape) + _PAGE_HEADER * math.prod(shape[:-2]) + _HEADER
+def file_size(shape: Sequence[int], itemsize: int = 4) -> int:
+    """Bound the size in bytes of a TIFF of this shape (..., Y, X), by default of float32."""
+    return itemsize * math.prod(shape) + _PAGE_HEADER * math.prod(shape[:-2]) + _HEADER
 
 
-def needs_bigtiff(shape: Sequence[int]) -> bool:
-    """Tell whether a float32 stack of this shape exceeds the 4 GiB that 32-bit offsets can address."""
-    return file_size(shape) > _CLASSIC_LIMIT
+def needs_bigtiff(shape: Sequence[int], itemsize: int = 4) -> bool:
+    """Tell whether a stack of this shape, by default of float32, exceeds the 4 GiB that 32-bit offsets can address."""
+    return file_size(shape, itemsize) > _CLASSIC_LIMIT
+
+
+_OME_TYPES = {"u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"}
+"""Types of OME-TIFF."""
 
 
 class OmeTiffWriter(StackWriter):
@@ -50,7 +55,7 @@ class OmeTiffWriter(StackWriter):
 
     def _check(self) -> None:
         """Refuse a disk with less room than the file takes."""
-        free, size = shutil.disk_usage(self.path.parent).free, file_size(self._shape)
+        free, size = shutil.disk_usage(self.path.parent).free, file_size(self._shape, self.dtype.itemsize)
         if free < size:
             raise FileError(
                 f"Expected {size / 1e6:.0f} MB of free disk space for {self.path}, got {free / 1e6:.0f} MB; "
@@ -59,11 +64,13 @@ class OmeTiffWriter(StackWriter):
 
     def _start(self) -> None:
         """Write the file without its pixels."""
-        with TiffWriter(self._partial, ome=True, bigtiff=needs_bigtiff(self._shape), byteorder="<") as tif:
+        with TiffWriter(
+            self._partial, ome=True, bigtiff=needs_bigtiff(self._shape, self.dtype.itemsize), byteorder="<"
+        ) as tif:
             place = tif.write(
                 None,
                 shape=self._shape,
-                dtype="float32",
+                dtype=self.dtype,
                 photometric="minisblack",
                 software=self._provenance.software,
                 metadata=self._metadata(),
@@ -73,12 +80,12 @@ class OmeTiffWriter(StackWriter):
         self._offset = place[0]
         self._file = self._partial.open("r+b")
 
-    def _put(self, position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
+    def _put(self, position: PlaneIndex, plane: NDArray[Any], /) -> None:
         """Write a plane to its place in the file."""
         assert self._file is not None
         number = np.ravel_multi_index(position, self._shape[:-2]) if position else 0
         self._file.seek(self._offset + int(number) * plane.nbytes)
-        self._file.write(plane.astype("<f4", copy=False).data)
+        self._file.write(plane.astype(self.dtype.newbyteorder("<"), copy=False).data)
 
     def _finish(self) -> None:
         """Bring all bytes to the disk, so that one too full is noticed before a former file is replaced."""
@@ -107,3 +114,12 @@ class OmeTiffWriter(StackWriter):
             "Channel": {"Name": [provenance.channel_name]},
             **sizes,
         }
+
+
+class TiffCopyWriter(OmeTiffWriter):
+    """Writes a channel of a stack with the intensities it has; what OME-TIFF has no type for, in a wider one."""
+
+    def __init__(self, path: Path, like: Stack, provenance: Provenance, overwrite: bool) -> None:
+        own = np.dtype(like.data.dtype)
+        self.dtype = own if own.str[1:] in _OME_TYPES else np.dtype(np.float32 if own.itemsize < 4 else np.float64)
+        super().__init__(path, like, provenance, overwrite)

@@ -61,6 +61,9 @@ class StackWriter(ABC):
     what was written, and a former file of that name stays as it was. Planes that were not written are zero.
     """
 
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+    """Type that planes are handed to the format in."""
+
     def __init__(self, path: Path, like: Stack, provenance: Provenance, overwrite: bool) -> None:
         self.path, self._like, self._provenance, self._overwrite = path, like, provenance, overwrite
         self._partial = partial_name(path)
@@ -83,7 +86,7 @@ class StackWriter(ABC):
         """Begin the partial file."""
 
     @abstractmethod
-    def _put(self, position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
+    def _put(self, position: PlaneIndex, plane: NDArray[Any], /) -> None:
         """Store a plane at its position along the leading axes of the ordered axes."""
 
     @abstractmethod
@@ -101,7 +104,7 @@ class StackWriter(ABC):
         index : tuple of int
             Position in the stain, in the order of the input's axes (`Stack.stained_index`).
         plane : ndarray
-            (Y, X), stored as float32 (PNG: 16 bit).
+            (Y, X), stored as float32 (PNG: 16 bit; a copy: its own type).
 
         Raises
         ------
@@ -118,7 +121,7 @@ class StackWriter(ABC):
                 f"got {plane.shape} at {index}; check the stack."
             )
         with writing(self.path):
-            self._put(ordered, np.ascontiguousarray(plane, dtype=np.float32))
+            self._put(ordered, np.ascontiguousarray(plane, dtype=self.dtype))
 
     def __enter__(self) -> Self:
         try:
