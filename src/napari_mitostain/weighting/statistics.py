@@ -49,12 +49,11 @@ def statistics(image: NDArray[Any]) -> Statistics:
         Floats; `std` is the population standard deviation. All zero where no pixel is finite.
     """
     pixels = np.ascontiguousarray(image).reshape(-1)
-    scratch, ones = np.empty((2, min(BLOCK, pixels.size)))
-    ones[:] = 1
-    return merged([_of_block(pixels[start : start + BLOCK], scratch, ones) for start in range(0, pixels.size, BLOCK)])
+    scratch = np.empty(min(BLOCK, pixels.size))
+    return merged([_of_block(pixels[start : start + BLOCK], scratch) for start in range(0, pixels.size, BLOCK)])
 
 
-def _of_block(block: NDArray[Any], scratch: NDArray[np.float64], ones: NDArray[np.float64]) -> Statistics:
+def _of_block(block: NDArray[Any], scratch: NDArray[np.float64]) -> Statistics:
     low, high = float(block.min()), float(block.max())
     if not (isfinite(low) and isfinite(high)):
         block = block[np.isfinite(block)]
@@ -69,8 +68,9 @@ def _of_block(block: NDArray[Any], scratch: NDArray[np.float64], ones: NDArray[n
         above /= unit  # a power of two is exact
     else:
         unit = 1.0
-    mean = float(above @ ones[: above.size]) / above.size  # quicker than a sum
-    variance = float(above @ above) / above.size - mean**2  # the minimum is a pixel too: mean² is no more than n · σ²
+    # Not by `@`: BLAS would share so little work out to threads, and wait for them where a run keeps the cores busy.
+    mean = float(np.einsum("i->", above)) / above.size
+    variance = float(np.einsum("i,i->", above, above)) / above.size - mean**2  # the minimum is a pixel: mean² ≤ n · σ²
     return Statistics(above.size, low, low + unit * mean, unit * sqrt(max(0.0, variance)), high)
 
 
