@@ -1,86 +1,110 @@
-"""Pairs: found by name, checked for size, split so that no field of view lies on both sides."""
+"""Pairs: found by name in two folders or two files, and what is wrong with a file named in a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from napari_mitostain.config import ScalingSettings, TrainSettings
-from napari_mitostain.errors import FileError, ImageError, TrainingError
-from napari_mitostain.image import scale_brightfield
-from napari_mitostain.training.pairs import Pair, acquisition_names, open_pairs, measured_pairs, split_pairs
-from napari_mitostain.weighting import statistics
+from napari_mitostain.config import ScalingSettings
+from napari_mitostain.errors import FileError
+from napari_mitostain.image import Stack, scale_brightfield
+from napari_mitostain.training.pairs import Opened, open_pairs, open_stacks
+from napari_mitostain.training.spec import PairsSpec, pairs_in
 
-FLAT = np.zeros((4, 4), np.float32)
+PARTS = ("brightfield", "mitochondria")
 
 
-def pairs_of(*acquisitions: str) -> list[Pair]:
-    return [Pair(f"{number}", name, FLAT, FLAT) for number, name in enumerate(acquisitions)]
+def said(opened: Opened) -> list[tuple[str, str]]:
+    return [(finding.severity, finding.message) for finding in opened.findings]
 
 
-def names_of(pairs: list[Pair]) -> set[str]:
-    return {pair.acquisition for pair in pairs}
+def write(path: Path, image: Any, **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, image, photometric="minisblack", **options)
 
 
-def test_pairs_are_found_and_scaled(pairs_folder: Callable[..., Path]) -> None:
+def image_of(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+
+
+def test_pairs_are_found_by_name_and_scaled(pairs_folder: Callable[..., Path]) -> None:
     folder = pairs_folder("x_01_t1.tif", "x_01_t2.tif", "y_01_t1.tif")
     scaling = ScalingSettings(background_px=6)
-    pairs = open_pairs(folder, scaling)
-    assert [(pair.name, pair.acquisition) for pair in pairs] == [
-        ("x_01_t1.tif", "x_01"),
-        ("x_01_t2.tif", "x_01"),
-        ("y_01_t1.tif", "y_01"),
+    opened = open_pairs(folder, scaling)
+    assert opened.findings == []
+    assert [(pair.name, pair.acquisition, pair.time) for pair in opened.pairs] == [
+        ("x_01_t1.tif", "x_01", 1),
+        ("x_01_t2.tif", "x_01", 2),
+        ("y_01_t1.tif", "y_01", 1),
     ]
     raw = tifffile.imread(folder / "brightfield" / "y_01_t1.tif")
-    np.testing.assert_array_equal(pairs[2].brightfield, scale_brightfield(raw, scaling))
-    # An 8-bit target keeps its range, as in the paper.
-    truth = tifffile.imread(folder / "mitochondria" / "y_01_t1.tif") / np.float32(255)
-    np.testing.assert_allclose(pairs[2].target, truth, rtol=1e-6)
+    np.testing.assert_array_equal(opened.pairs[2].read().brightfield, scale_brightfield(raw, scaling))
 
 
-def test_stacks_count_plane_by_plane_and_share_one_range(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    for part in ("brightfield", "mitochondria"):
-        (tmp_path / part).mkdir()
-        stack = random.integers(100, 900, (3, 16, 16), np.uint16)
-        tifffile.imwrite(tmp_path / part / "s.tif", stack, photometric="minisblack")
-    pairs = open_pairs(tmp_path)
-    assert len(pairs) == 3
-    assert len({pair.name for pair in pairs}) == 3
-    assert names_of(pairs) == {"s"}
-    targets = np.stack([pair.target for pair in pairs])
-    assert targets.min() == 0
-    assert targets.max() == 1
-    assert sum(pair.target.min() == 0 for pair in pairs) == 1  # the range is the stack's, not the plane's
+def test_two_folders_anywhere(pairs_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = pairs_folder("a.tif", "b.tif")
+    (folder / "mitochondria").rename(tmp_path / "dye")
+    opened = open_pairs(PairsSpec(folder / "brightfield", tmp_path / "dye"))
+    assert [pair.name for pair in opened.pairs] == ["a.tif", "b.tif"]
 
 
-def test_targets_with_holes_stay_finite(tmp_path: Path) -> None:
-    target = np.random.default_rng(0).random((16, 16), np.float32) * 500
-    target[3] = np.nan
-    for part in ("brightfield", "mitochondria"):
-        (tmp_path / part).mkdir()
-        tifffile.imwrite(tmp_path / part / "s.tif", target)
-    (pair,) = open_pairs(tmp_path)
-    assert np.isfinite(pair.target).all()
-    assert np.isfinite(pair.brightfield).all()
+def test_two_files_of_any_name(tmp_path: Path) -> None:
+    write(tmp_path / "bf.tif", image_of(5, 20, 20), metadata={"axes": "TYX"})
+    write(tmp_path / "dye.tif", image_of(5, 20, 20), metadata={"axes": "TYX"})
+    opened = open_pairs(PairsSpec(tmp_path / "bf.tif", tmp_path / "dye.tif", shifts={"bf": (2, 0)}))
+    assert [pair.name for pair in opened.pairs] == [f"bf.tif t{time}" for time in range(5)]
+    assert {pair.acquisition for pair in opened.pairs} == {"bf"}
+    assert {pair.shape for pair in opened.pairs} == {(18, 20)}
 
 
-@pytest.mark.parametrize("part", ["brightfield", "mitochondria"])
+def test_one_file_of_both_channels(tmp_path: Path) -> None:
+    write(tmp_path / "both.ome.tif", image_of(2, 20, 20), metadata={"axes": "CYX"})
+    path = tmp_path / "both.ome.tif"
+    (pair,) = open_pairs(PairsSpec(path, path, 0, 1)).pairs
+    brightfield, fluorescence = pair.source.planes()
+    np.testing.assert_array_equal(np.stack([brightfield, fluorescence]), image_of(2, 20, 20))
+
+
+def test_first_of_several_channels_is_taken_and_said(tmp_path: Path) -> None:
+    for part in PARTS:
+        write(tmp_path / part / "a.ome.tif", image_of(2, 20, 20), metadata={"axes": "CYX"})
+    ((one, brightfield), (other, fluorescence)) = said(open_pairs(tmp_path))
+    assert (one, other) == ("warning", "warning")
+    assert "brightfield of a.ome.tif has 2 channels" in brightfield
+    assert "mitochondria of a.ome.tif has 2 channels" in fluorescence
+    assert said(open_pairs(pairs_in(tmp_path, brightfield_channel=0, mitochondria_channel=1))) == []
+
+
+def test_pixel_sizes_that_differ_between_the_partners(tmp_path: Path) -> None:
+    for part, size in zip(PARTS, (0.1, 0.2), strict=True):
+        pixels = {"PhysicalSizeY": size, "PhysicalSizeX": size, "axes": "YX"}
+        write(tmp_path / part / "a.ome.tif", image_of(20, 20), metadata=pixels)
+    opened = open_pairs(tmp_path)
+    ((severity, message),) = said(opened)
+    assert severity == "warning"
+    assert "0.1 µm" in message
+    assert "0.2 µm" in message
+    assert opened.pairs[0].pixel_size == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_missing_partner_is_named(pairs_folder: Callable[..., Path], part: str) -> None:
     folder = pairs_folder("a_1.tif", "a_2.tif")
     (folder / part / "a_2.tif").unlink()
-    with pytest.raises(FileError, match=r"a_2\.tif"):
-        open_pairs(folder)
+    (finding,) = open_pairs(folder).findings
+    assert (finding.severity, finding.pairs) == ("error", ("a_2.tif",))
+    assert "a_2.tif" in finding.message
+    left = open_pairs(pairs_in(folder, skip_unreadable=True))
+    assert [one for one, _ in said(left)] == ["warning"]
+    assert [pair.name for pair in left.pairs] == ["a_1.tif"]
 
 
-@pytest.mark.parametrize("part", ["brightfield", "mitochondria"])
+@pytest.mark.parametrize("part", PARTS)
 def test_missing_or_empty_folder(pairs_folder: Callable[..., Path], part: str) -> None:
     folder = pairs_folder("a.tif")
     (folder / part / "a.tif").unlink()
@@ -89,107 +113,41 @@ def test_missing_or_empty_folder(pairs_folder: Callable[..., Path], part: str) -
     (folder / part).rmdir()
     with pytest.raises(FileError, match=part):
         open_pairs(folder)
+    with pytest.raises(FileError, match="nowhere"):
+        open_pairs(folder / "nowhere")
 
 
-@pytest.mark.parametrize("shape", [(32, 31), (2, 32, 32)])
-def test_partners_of_different_size(pairs_folder: Callable[..., Path], shape: tuple[int, ...]) -> None:
+def test_folder_beside_a_file_is_refused(pairs_folder: Callable[..., Path]) -> None:
     folder = pairs_folder("a.tif")
-    tifffile.imwrite(folder / "mitochondria" / "a.tif", np.ones(shape, np.uint8), photometric="minisblack")
-    with pytest.raises(ImageError, match="pairs of one size"):
-        open_pairs(folder)
+    with pytest.raises(FileError, match="folder"):
+        open_pairs(PairsSpec(folder / "brightfield" / "a.tif", folder / "mitochondria"))
 
 
-@pytest.mark.parametrize(
-    ("name", "acquisition"),
-    [
-        ("x_TL_009_t001_z005_10.png", "x_TL_009"),
-        ("x_TL_009_t001_z005.tif", "x_TL_009"),
-        ("x_TL_009_T001.ome.tif", "x_TL_009"),
-        ("v_002_visit_10017_0.png", "v_002_visit_10017"),
-        ("cell_7.tif", "cell"),
-        ("dose_0.5_field_TL_3_z2.tif", "dose_0.5_field_TL_3"),
-        ("plain.zarr", "plain"),
-    ],
-)
-def test_acquisition_is_the_name_without_time_depth_and_crop(name: str, acquisition: str) -> None:
-    assert acquisition_names([name, "other_1.tif"])[name] == acquisition
+@pytest.mark.parametrize("skipped", [False, True])
+@pytest.mark.parametrize("damage", ["unreadable", "size", "three dimensions", "colour"])
+def test_one_bad_file_among_many_is_named_and_left_out_by_choice(
+    pairs_folder: Callable[..., Path], damage: str, skipped: bool
+) -> None:
+    folder = pairs_folder("a.tif", "b.tif", "c.tif")
+    bad = folder / "mitochondria" / "b.tif"
+    if damage == "unreadable":
+        bad.write_bytes(b"not a TIFF")
+    elif damage == "colour":
+        tifffile.imwrite(bad, image_of(32, 32, 3), photometric="rgb")
+    else:
+        write(bad, image_of(*{"size": (32, 31), "three dimensions": (2, 32, 32)}[damage]))
+    opened = open_pairs(pairs_in(folder, skip_unreadable=skipped))
+    assert [pair.name for pair in opened.pairs] == ["a.tif", "c.tif"]
+    (finding,) = opened.findings
+    assert finding.severity == ("warning" if skipped else "error")
+    assert finding.pairs == ("b.tif",)
+    assert finding.message.startswith("b.tif is left out: " if skipped else "b.tif cannot be used: Expected")
+    assert finding.message.endswith(".")
+    assert opened.skip_unreadable == skipped
 
 
-def test_files_that_only_differ_in_number_are_fields_of_view() -> None:
-    assert acquisition_names(["img_1.tif", "img_2.tif"]) == {"img_1.tif": "img_1", "img_2.tif": "img_2"}
-    assert acquisition_names(["dose_0.1_1.tif", "dose_0.1_2.tif"]) == {
-        "dose_0.1_1.tif": "dose_0.1_1",
-        "dose_0.1_2.tif": "dose_0.1_2",
-    }
-
-
-def test_times_and_depths_of_one_field_are_one_acquisition() -> None:
-    names = ["x_TL_009_t001_z005_10.png", "x_TL_009_t001_z005_11.png", "x_TL_009_t025_z006_1.png"]
-    assert set(acquisition_names(names).values()) == {"x_TL_009"}
-
-
-@given(
-    st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f"]), min_size=2, max_size=40).filter(lambda n: len({*n}) > 1),
-    st.integers(0, 1000),
-)
-def test_split_by_acquisition_never_shares_one(acquisitions: list[str], seed: int) -> None:
-    pairs = pairs_of(*acquisitions)
-    training, validation = split_pairs(pairs, TrainSettings(epochs=1, seed=seed))
-    assert not names_of(training) & names_of(validation)
-    assert len(training) + len(validation) == len(pairs)
-    assert training
-    assert validation
-
-
-def test_a_tenth_of_the_acquisitions_is_held_out_by_the_seed() -> None:
-    pairs = pairs_of(*(f"field {number}" for number in range(30)))
-    held = [names_of(split_pairs(pairs, TrainSettings(epochs=1, seed=seed))[1]) for seed in (0, 0, 1)]
-    assert len(held[0]) == 3
-    assert held[0] == held[1]
-    assert held[0] != held[2]
-
-
-def test_a_single_acquisition_is_trained_on() -> None:
-    training, validation = split_pairs(pairs_of("a", "a"), TrainSettings(epochs=1))
-    assert (len(training), len(validation)) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    ("holdout", "expected"),
-    [(("TL_009",), {"x_TL_009"}), (("x_TL_010", "9"), {"x_TL_009", "x_TL_010"}), ((), set())],
-)
-def test_acquisitions_are_held_out_by_the_end_of_their_name(holdout: tuple[str, ...], expected: set[str]) -> None:
-    pairs = pairs_of("x_TL_009", "x_TL_010", "x_TL_011", "x_TL_009")
-    training, validation = split_pairs(pairs, TrainSettings(epochs=1, holdout=holdout))
-    assert names_of(validation) == expected
-    assert names_of(training) == {"x_TL_009", "x_TL_010", "x_TL_011"} - expected
-
-
-def test_unknown_holdout_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"among a, b, got 'TL_099'"):
-        split_pairs(pairs_of("a", "b"), TrainSettings(epochs=1, holdout=("a", "TL_099")))
-
-
-def test_holding_out_everything_is_refused() -> None:
-    with pytest.raises(TrainingError, match="all of them held out"):
-        split_pairs(pairs_of("a", "b"), TrainSettings(epochs=1, holdout=("a", "b")))
-
-
-def test_split_by_patch_leaves_out_a_fifth_and_leaks() -> None:
-    pairs = pairs_of(*["a"] * 10, *["b"] * 10)
-    training, validation = split_pairs(pairs, TrainSettings(epochs=1, split="patch"))
-    assert (len(training), len(validation)) == (16, 4)
-    assert names_of(training) & names_of(validation)
-
-
-def test_pairs_are_measured_over_the_scope_of_their_weights() -> None:
-    random = np.random.default_rng(0)
-    pairs = [replace(pair, target=random.random((8, 8), np.float32) + n) for n, pair in enumerate(pairs_of(*"aab"))]
-    assert [pair.measured for pair in measured_pairs(measured_pairs(pairs, "plane"), "patch")] == [None] * 3
-    assert [pair.measured for pair in measured_pairs(pairs, "plane")] == [statistics(pair.target) for pair in pairs]
-    together = statistics(np.stack([pairs[0].target, pairs[1].target]))
-    measured = [pair.measured for pair in measured_pairs(pairs, "stack")]
-    assert measured[0] == measured[1]
-    assert measured[2] == statistics(pairs[2].target)
-    # float64 sums in another order
-    assert (measured[0].mean, measured[0].std) == pytest.approx((together.mean, together.std), rel=1e-12)
+def test_stacks_that_are_open_already() -> None:
+    stack, other = Stack(image_of(3, 20, 20), "TYX"), Stack(image_of(4, 20, 20), "TYX")
+    opened = open_stacks([("one", stack, stack), ("two", stack, other)])
+    assert [pair.acquisition for pair in opened.pairs] == ["one"] * 3
+    assert [(severity, message[:18]) for severity, message in said(opened)] == [("error", "two cannot be used")]

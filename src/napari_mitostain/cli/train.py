@@ -96,7 +96,7 @@ def _settings(arguments: argparse.Namespace) -> TrainSettings:
     from napari_mitostain.training.run import RunFolder
     from napari_mitostain.weighing import read_weighting
 
-    own = RunFolder(arguments.output).origin()[0] if arguments.resume else _DEFAULTS
+    own = RunFolder(arguments.output).config().settings if arguments.resume else _DEFAULTS
     given = {field.name: getattr(arguments, field.name) for field in fields(own) if hasattr(arguments, field.name)}
     if "holdout" in given:
         given["holdout"] = tuple(given["holdout"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, networks: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> dict[str, Any]:
-    """Restore networks and optimisers, in place, and return the progress.
+    """Restore networks and optimisers, in place and in the layout of the networks, and return the progress.
 
     Raises
     ------
@@ -61,12 +62,21 @@ def load_checkpoint(
                 number, _, field = key.partition("/")
                 state.setdefault(int(number), {})[field] = value
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            _lay_out(optimizer)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(
             f"Expected a checkpoint of this run in {path}, got a damaged file ({reason}); start a new run."
         ) from error
     return progress
+
+
+def _lay_out(optimizer: Optimizer) -> None:
+    """Lay an optimiser's memory out as the weights are: a fused step pairs their numbers up as they lie there."""
+    for parameter, memory in optimizer.state.items():
+        for name, value in memory.items():
+            if value.shape == parameter.shape:
+                memory[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

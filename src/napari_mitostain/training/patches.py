@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.training.pair import Frame, Frames, Pair
+from napari_mitostain.training.area import allowed_corners
+from napari_mitostain.training.pair import Frame, Frames, Pair, bytes_of
 from napari_mitostain.weighting import Statistics
 
-_TRIES = 50
-"""Draws after which a frame without enough mitochondria gives no crop."""
+_TRIES = 20
+"""Draws after which all positions of a frame are looked at; where many will do, that costs more than it saves."""
+
+_GROUP_SHARE = 0.5
+"""Part of the memory for frames that those of one group take: the next group is read while one is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ def batches_of_epoch(
     Yields
     ------
     Batch
-        A frame in which no crop with enough mitochondria is found gives none, so a batch may be smaller, or left out.
+        A frame without any place for a crop with enough mitochondria gives none, so a batch may be smaller, or left
+        out; `check_pairs` keeps such frames out of what trains.
     """
-    order = _order(pairs, settings, epoch)
+    order = _order(pairs, settings, epoch, frames.memory)
     for number in range(first, steps_per_epoch(pairs, settings)):
         random = np.random.default_rng([settings.seed, epoch, number])
         chosen = [pairs[i] for i in order[number * settings.batch_size :][: settings.batch_size]]
@@ -85,11 +90,32 @@ def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:
     return -(-crops // settings.batch_size)
 
 
-def _order(pairs: Sequence[Pair], settings: TrainSettings, epoch: int) -> list[int]:
-    """Return the numbers of the pairs that an epoch's crops are taken from."""
-    numbers = [number for number, pair in enumerate(pairs) for _ in range(_crops_of(pair, settings))]
-    shuffled: list[int] = np.random.default_rng([settings.seed, epoch]).permutation(numbers).tolist()
-    return shuffled
+def _order(pairs: Sequence[Pair], settings: TrainSettings, epoch: int, memory: int) -> list[int]:
+    """Return the numbers of the pairs that an epoch's crops are taken from.
+
+    Pairs that fit into memory are mixed freely. Of others, an epoch goes through groups that do fit, drawn anew each
+    time, so that each frame is read once and not for every one of its crops.
+    """
+    random = np.random.default_rng([settings.seed, epoch])
+    order: list[int] = []
+    for group in _groups(pairs, random, memory):
+        numbers = [number for number in group for _ in range(_crops_of(pairs[number], settings))]
+        order += random.permutation(numbers).tolist()
+    return order
+
+
+def _groups(pairs: Sequence[Pair], random: Random, memory: int) -> list[list[int]]:
+    if sum(map(bytes_of, pairs)) <= memory:
+        return [list(range(len(pairs)))]
+    groups, room = list[list[int]](), 0.0
+    for number in random.permutation(len(pairs)).tolist():
+        size = bytes_of(pairs[number])
+        if not groups or size > room:
+            groups.append([])
+            room = _GROUP_SHARE * memory
+        groups[-1].append(number)
+        room -= size
+    return groups
 
 
 def _crops_of(pair: Pair, settings: TrainSettings) -> int:
@@ -97,15 +123,21 @@ def _crops_of(pair: Pair, settings: TrainSettings) -> int:
 
 
 def _crop(frame: Frame, settings: TrainSettings, random: Random) -> Frame | None:
-    """Cut a patch out of a frame, with enough mitochondria in it; a frame of the patch's own size is taken as it is."""
+    """Cut a patch out of a frame, each position that holds enough mitochondria being as likely; None if none does."""
     side = settings.patch
     free = [length - side for length in frame.target.shape]
-    for _ in range(_TRIES if any(free) else 1):
-        row, column = (int(random.integers(0, room + 1)) for room in free)
-        crop = frame.cut((slice(row, row + side), slice(column, column + side)))
+    for _ in range(_TRIES):
+        corner = [int(random.integers(0, room + 1)) for room in free]
+        crop = _patch(frame, corner, side)
         if not any(free) or (crop.target >= frame.threshold).mean() >= settings.minimum_area:
             return crop
-    return None
+    corners = np.argwhere(allowed_corners(frame, side, settings.minimum_area))
+    return _patch(frame, random.choice(corners).tolist(), side) if len(corners) else None
+
+
+def _patch(frame: Frame, corner: Sequence[int], side: int) -> Frame:
+    row, column = corner
+    return frame.cut((slice(row, row + side), slice(column, column + side)))
 
 
 def _augmented(crop: Frame, settings: TrainSettings, random: Random) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,40 +1,48 @@
-"""A training run is a folder: settings, events, the last checkpoint, the model."""
+"""A training run is a folder: what it was told, what it said, where it can go on, what it made. Loads no torch.
+
+config.json               settings, where the pairs are, the model it started from
+events.jsonl              what it said, one event a line
+epochs.csv                losses and scores, one epoch a line
+checkpoint.safetensors    everything to go on with; checkpoint.previous.safetensors is the one before
+model.safetensors, .json  the best epoch so far
+models/                   the generator of every validated epoch
+previews/                 fixed crops, and how every validated epoch stains them
+pairs/                    images that were in no file when the run began
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import FileError, TrainingError, clause
-from napari_mitostain.events import Event
-from napari_mitostain.image.files import atomic_write
+from napari_mitostain.errors import FileError, MitostainError, SettingsError, TrainingError
+from napari_mitostain.events import Event, Notice, RunDone
+from napari_mitostain.image.files.atomic import discard
 from napari_mitostain.image.files.failures import writing
-from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
 from napari_mitostain.model.library import MODEL_OF_RUN
-from napari_mitostain.training.step import Players
+from napari_mitostain.training.previews import PreviewFolder, Previews
+from napari_mitostain.training.run_config import RunConfig, read_config, write_config
+from napari_mitostain.training.run_log import RunLog, is_whole
+from napari_mitostain.training.spec import PairsSpec
 
+CONFIG = "config.json"
+_LOCK = ".lock"
 
-@dataclass
-class Progress:
-    """How far a run has come.
+State = Literal["running", "finished", "unfinished", "damaged"]
 
-    Attributes
-    ----------
-    epoch, batch : int
-        The epoch it is in, and the batches of that epoch it has seen.
-    step : int
-        Steps since the start.
-    seconds : float
-        Time spent in steps, over all sessions.
-    """
+_OWN = ("pairs", "checkpoint")
+"""What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
+_EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
+_PATIENCE_SECONDS = 1.0
+"""How long a trainer waits for whoever only looks whether a run is running."""
 
 
 class RunFolder:
@@ -48,16 +56,20 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model = path / MODEL_OF_RUN
-        self._config = path / "config.json"
         self.checkpoint = path / "checkpoint.safetensors"
+        self.previous = path / "checkpoint.previous.safetensors"
+        self.models = path / "models"
+        self.previews = PreviewFolder(path / "previews")
+        self._log = RunLog(path)
+        self._config = path / CONFIG
 
-    def create(self, settings: TrainSettings, pairs: str) -> None:
-        """Start a new run.
+    def prepare(self) -> None:
+        """Make the folder, or see that nothing in it would be mixed up with a run.
 
         Raises
         ------
         FileError
-            If the folder holds a run or other files already, or cannot be written.
+            If it holds a run or other files already, or cannot be written.
         """
         if self._config.exists():
             raise FileError(
@@ -65,67 +77,167 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            others = sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
+            names = sorted(path.name for path in self.path.iterdir())
         except OSError as error:
             raise FileError(
                 f"Expected a folder that can be written, got {self.path} ({error.strerror}); choose another."
             ) from error
-        if others:
+        if others := [name for name in names if name.split(".")[0] not in ("", *_OWN)]:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
             )
-        atomic_write(self._config, json.dumps({"pairs": pairs, "settings": settings.to_dict()}, indent=2).encode())
 
-    def origin(self) -> tuple[TrainSettings, str]:
-        """Read the settings the run was started with, and where its pairs came from.
+    def create(self, settings: TrainSettings, pairs: PairsSpec | str, init: str = "", **start: Any) -> None:
+        """Start a new run.
+
+        Parameters
+        ----------
+        settings : TrainSettings
+        pairs : PairsSpec or str
+            Where its pairs are, or, for pairs in memory, words about them.
+        init : str
+            Name of the model it starts from; empty for none.
+        **start
+            Further attributes of `RunConfig` about that model.
+
+        Raises
+        ------
+        FileError
+            If the folder holds a run or other files already, or cannot be written.
+        """
+        self.prepare()
+        spec, source = (None, pairs) if isinstance(pairs, str) else (pairs, str(pairs.brightfield.parent.resolve()))
+        self.write_config(RunConfig(settings, spec, source, init, **start))
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write what the run is told; a folder with this file is a run."""
+        write_config(self._config, config)
+
+    def config(self) -> RunConfig:
+        """Read what the run was started with.
 
         Raises
         ------
         TrainingError
             If the folder holds no run, or its settings are damaged.
         """
-        if not self._config.exists():
-            raise TrainingError(
-                f"Expected a run to resume in {self.path}, got no config.json; start it without --resume."
-            )
+        return read_config(self._config)
+
+    def state(self) -> State:
+        """Tell whether a live process trains the run, and if not, whether it is complete."""
+        if self._is_locked():
+            return "running"
         try:
-            values = json.loads(self._config.read_bytes())
-            return TrainSettings.from_dict(values["settings"]), str(values["pairs"])
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise TrainingError(
-                f"Expected the settings of a run in {self._config}, got some with a fault ({clause(error)}); "
-                "start a new run."
-            ) from error
+            self.config()
+        except MitostainError:
+            return "damaged"
+        if not any(is_whole(path) for path in (self.checkpoint, self.previous)):
+            return "damaged"
+        said = self.history()
+        return "finished" if said and said[-1]["event"] == RunDone.__name__ and self.model.exists() else "unfinished"
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the events of the run so far, as `Event.to_dict` made them; a line that is torn does not count."""
+        return self._log.read()
 
     def log(self, event: Event) -> None:
-        """Append an event to ``events.jsonl``."""
-        path = self.path / "events.jsonl"
-        with writing(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event.to_dict()) + "\n")
+        """Append an event to ``events.jsonl``, and an epoch to ``epochs.csv``."""
+        self._log.append(event)
 
-    def save(self, players: Players, progress: Progress) -> None:
-        """Write the checkpoint."""
-        save_checkpoint(self.checkpoint, *_parts(players), progress=vars(progress))
+    def rewind(self, epoch: int, is_scored: bool) -> None:
+        """Forget what was said after a checkpoint, since the run will say it again.
 
-    def load(self, players: Players) -> Progress:
-        """Restore the checkpoint.
+        Parameters
+        ----------
+        epoch : int
+            The first that is not over at the checkpoint.
+        is_scored : bool
+            Whether the start was scored before it.
+        """
+        self._log.rewind(epoch, is_scored)
+
+    def kept(self) -> dict[int, Path]:
+        """Return the epochs whose generators are kept, and the weights of each, which `load_model` takes."""
+        found = {int(m[1]): path for path in self.models.glob("*.safetensors") if (m := _EPOCH.fullmatch(path.name))}
+        return {epoch: found[epoch] for epoch in sorted(found) if found[epoch].with_suffix(".json").is_file()}
+
+    def place_for(self, epoch: int) -> Path:
+        """Return where to keep an epoch's generator."""
+        with writing(self.models):
+            self.models.mkdir(exist_ok=True)
+        return self.models / f"epoch-{epoch:04d}.safetensors"
+
+    def preview_images(self) -> Previews | None:
+        """Return the previews so far; None before the first."""
+        return self.previews.read()
+
+    def extend(self, epochs: int | None = None, minutes: float | None = None) -> None:
+        """Let a run go on for longer when it is next resumed; its learning rate then is that of the longer run.
+
+        Parameters
+        ----------
+        epochs : int, optional
+            To add to a run of so many epochs.
+        minutes : float, optional
+            To add to a run of so many minutes.
 
         Raises
         ------
         TrainingError
-            If there is none.
+            If the run is counted otherwise, or is running.
         """
-        if not self.checkpoint.exists():
-            raise TrainingError(
-                f"Expected the checkpoint {self.checkpoint} to go on from, got none; copy it there or start a new run."
-            )
-        return Progress(**load_checkpoint(self.checkpoint, *_parts(players)))
+        config = self.config()
+        own, given = config.settings, {"epochs": epochs, "minutes": minutes}
+        unit = "epochs" if own.epochs is not None else "minutes"
+        more = given[unit]
+        if not more or sum(value is not None for value in given.values()) != 1:
+            raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
+        with self.lock():
+            longer = replace(own, **{unit: getattr(own, unit) + more})
+            self.write_config(replace(config, settings=longer))
+            self.log(Notice(message=f"Continued for {more:g} more {unit}, {getattr(longer, unit):g} in all."))
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep others from training the run; the lock of a process that dies is free again.
 
-def _parts(players: Players) -> tuple[dict[str, Any], dict[str, Any]]:
-    networks = {"generator": players.generator, "discriminator": players.discriminator}
-    optimizers = {
-        "generator-optimizer": players.generator_optimizer,
-        "discriminator-optimizer": players.discriminator_optimizer,
-    }
-    return networks, optimizers
+        Raises
+        ------
+        TrainingError
+            If another has it.
+        FileError
+            If the folder cannot be written.
+        """
+        lock = self._lock()
+        with writing(self.path):
+            try:
+                lock.acquire(timeout=_PATIENCE_SECONDS)
+            except Timeout as error:
+                raise TrainingError(
+                    f"Expected a run that nobody else trains, got {self.path}, which is being trained; stop it there "
+                    "first."
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def tidy(self) -> None:
+        """Remove the beginnings of files that a killed process left."""
+        for folder in (self.path, self.models, self.previews.path):
+            for partial in folder.glob(".*.partial-*"):
+                discard(partial)
+
+    def _is_locked(self) -> bool:
+        if not (self.path / _LOCK).exists():
+            return False
+        try:
+            with self._lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # in a folder that is only read, nobody trains
+            return False
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / _LOCK)

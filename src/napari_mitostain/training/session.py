@@ -2,193 +2,227 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import torch
-
-from napari_mitostain.config import StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError, TrainingError
-from napari_mitostain.events import EpochDone, Event, Measured, Notice, RunDone, RunStarted, StepDone
-from napari_mitostain.model.card import Card
+from napari_mitostain.events import EpochDone, Event, Notice, RunStarted, StepDone
 from napari_mitostain.model.device import choose_dtype, is_out_of_memory
-from napari_mitostain.model.loading import Model, save_model
-from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.prefetching import prefetched
-from napari_mitostain.scoring import mean_scores, score
-from napari_mitostain.tiling import plan_tiles, stitched
-from napari_mitostain.training.pair import Frames, Pair
-from napari_mitostain.training.patches import batches_of_epoch, steps_per_epoch
-from napari_mitostain.training.run import Progress, RunFolder
-from napari_mitostain.training.step import Players, train_step
+from napari_mitostain.training.checkpoints import Progress, save_run
+from napari_mitostain.training.distributed import ALONE, World
+from napari_mitostain.training.epoch_losses import EpochLosses
+from napari_mitostain.training.faults import device_there, release_memory
+from napari_mitostain.training.keeping import Keeper, Kept
+from napari_mitostain.training.pair import Frames
+from napari_mitostain.training.patches import Batch, batches_of_epoch, steps_per_epoch
+from napari_mitostain.training.players import Players
+from napari_mitostain.training.run import RunFolder
+from napari_mitostain.training.run_config import RunConfig
+from napari_mitostain.training.split import Split
+from napari_mitostain.training.step import train_step
+from napari_mitostain.training.timetable import Timetable, learning_factor
 
 _CHECKPOINT_SECONDS = 50.0
-_WARM_UP_STEPS = 30
-_VALIDATIONS = 10
-"""How often a run is scored on its validation pairs."""
+_CHECKED_STEPS = 8
+"""Losses are looked at every so many steps, and before anything is saved: a look waits for the device."""
 
 
 @dataclass
 class Session:
     """One stretch of a run, from its start or a checkpoint to its end or a stop.
 
-    `source` is where the pairs came from, for the card; `remarks` are said at the start.
+    Attributes
+    ----------
+    run : RunFolder
+    config : RunConfig
+    players : Players
+    progress : Progress
+    split : Split
+    frames : Frames
+    world : World
+        Of its processes; all but the first train only.
+    remarks : list of str
+        Said at the start.
     """
 
     run: RunFolder
-    settings: TrainSettings
+    config: RunConfig
     players: Players
     progress: Progress
-    training: list[Pair]
-    validation: list[Pair]
+    split: Split
     frames: Frames
-    source: str
+    world: World = ALONE
     remarks: list[str] = field(default_factory=list)
-    saved_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._settings = self.config.settings
+        self._losses = EpochLosses(self.players.device, self.progress.sums, self.progress.count)
+        self._keeper = Keeper(self.run, self.config, self.players, self.progress, self.split, self.frames)
+        steps = steps_per_epoch(self.split.training, self._settings)
+        self._timetable = Timetable(self._settings, steps, self._keeper.validator.pixels)
+        self._dtype = choose_dtype(self._settings.precision, self.players.device)
+        self._since = self._saved_at = time.monotonic()
 
     def events(self) -> Generator[Event, None, None]:
         """Train to the end; closing the iterator leaves a checkpoint to go on from."""
+        with closing(self._events()) as events:
+            while True:
+                self._since = time.monotonic()  # the time of whoever drains the events does not count
+                event = next(events, None)
+                if event is None:
+                    return
+                self._tick()
+                yield event
+
+    def _events(self) -> Generator[Event, None, None]:
         yield self._started()
-        yield from (Notice(message=remark) for remark in self.remarks)
-        if self.settings.split == "patch":
-            yield Notice(
-                message="Split by patch: crops of one field train and validate, so validation scores are too good."
-            )
-        elif not self.validation:
-            yield Notice(message="No acquisition is held out: this run has no validation scores.")
-        scores: dict[str, float] = {}
+        for remark in self.remarks:
+            yield Notice(message=remark)
         try:
-            while (fraction := self._fraction()) < 1:
-                losses = _Means()
-                yield from self._epoch(losses)
-                scores = {}
-                if int(self._fraction() * _VALIDATIONS) > int(fraction * _VALIDATIONS):  # the last epoch always is
-                    self._save()
-                    scores = yield from self._validated()
-                yield EpochDone(
-                    epoch=self.progress.epoch - 1, fraction=self._fraction(), losses=losses.values(), scores=scores
-                )
-            scores = scores or (yield from self._validated())  # of a run that had ended but for its model
+            if self.world.is_main and self.progress.start is None:
+                yield from self._keeper.score_start()
+                self._save()
+            while self._goes_on():
+                yield from self._epoch()
+                yield from self._close_epoch()
+            if self.world.is_main:
+                self._save()
+                yield from self._keeper.finish()
         except GeneratorExit:  # stopped by the caller: go on from here next time
-            self._save()
+            self._save(is_last=True)
             raise
-        save_model(self._model(scores), self.run.model)
-        yield RunDone(model=str(self.run.model), scores=scores)
 
-    def _epoch(self, losses: _Means) -> Iterator[Event]:
-        device = next(self.players.generator.parameters()).device
-        dtype = choose_dtype(self.settings.precision, device)
+    def _epoch(self) -> Iterator[Event]:
         at = self.progress
-        batches = batches_of_epoch(self.training, self.settings, at.epoch, self.frames, at.batch)
-        for batch in prefetched(batches):
-            started = time.monotonic()
-            self.players.set_learning_rate(self._learning_rate())
-            with _enough_memory(f"a training step on {device}", "use a smaller batch or patch"):
-                losses.add(train_step(self.players, batch.to(device), self.settings, dtype))
-            losses.require_finite(self.progress.step)
-            self.progress.batch = batch.number + 1
-            self.progress.step += 1
-            self.progress.seconds += time.monotonic() - started
-            self._save_now_and_then()
-            yield StepDone(step=self.progress.step, fraction=self._fraction())
-            if self._fraction() >= 1:
+        if self._timetable.is_over(at):  # all but its validation, before the run was stopped
+            return
+        batches = batches_of_epoch(self.split.training, self._settings, at.epoch, self.frames, at.batch)
+        with closing(prefetched(batches)) as ahead:
+            for batch in ahead:
+                yield from self._step(batch)
+                at.batch, at.step, at.count = batch.number + 1, at.step + 1, self._losses.count
+                self._tick()
+                at.seconds = self._timetable.agreed(at.seconds, self.world, self.players.device)
+                self._look_now_and_then()
+                yield StepDone(step=at.step, fraction=self._timetable.fraction(at))
+                if self._timetable.is_over(at):
+                    break
+        if not self._losses.count:
+            raise TrainingError(
+                f"Expected crops with at least {self._settings.minimum_area:.0%} of mitochondria, got none; lower the "
+                "minimum area."
+            )
+
+    def _step(self, batch: Batch) -> Iterator[Notice]:
+        """Take a step; where memory does not take the batch, in ever smaller pieces."""
+        at, settings = self.progress, self._settings
+        rate = settings.learning_rate * learning_factor(at.step, self._timetable.fraction(at), settings.schedule)
+        self.players.set_learning_rate(rate)
+        while True:
+            try:
+                with device_there("training"):
+                    losses = train_step(
+                        self.players, batch.to(self.players.device), settings, self._dtype, at.parts, self.world
+                    )
                 break
-        self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
+            except DeviceError as error:
+                if error.__cause__ is None or not is_out_of_memory(error.__cause__):
+                    raise
+                lack = error
+            yield self._smaller(len(batch.brightfield), lack)
+        self._losses.add(losses)
+        self.players.move_average(settings.ema, at.step)
 
-    def _fraction(self) -> float:
-        """Part of the run that is done, of its minutes or of its steps."""
-        if self.settings.minutes is not None:
-            return min(1.0, self.progress.seconds / (60 * self.settings.minutes))
-        assert self.settings.epochs is not None
-        steps = steps_per_epoch(self.training, self.settings)
-        return min(1.0, (self.progress.epoch + self.progress.batch / steps) / self.settings.epochs)
+    def _smaller(self, count: int, lack: DeviceError) -> Notice:
+        """Cut batches into twice as many pieces from now on."""
+        for optimizer in self.players.optimizers().values():
+            optimizer.zero_grad(set_to_none=True)
+        lack.__cause__ = lack.__traceback__ = None  # they hold the memory of the step that failed
+        release_memory(self.players.device)
+        parts = 2 * self.progress.parts
+        if self.world.size > 1 or self.progress.parts >= count:
+            raise DeviceError(
+                f"Expected memory for a training step on {self.players.device}, got none left even for "
+                f"{-(-count // self.progress.parts)} patch(es) at a time; use a smaller patch, or a smaller batch on "
+                "several devices."
+            )
+        self.progress.parts = parts
+        return Notice(
+            message=f"Memory does not take {count} patches at a time: from now on a step takes them in {parts} parts "
+            "and adds their gradients up."
+        )
 
-    def _learning_rate(self) -> float:
-        """Warm up over the first steps, then fall to zero along a cosine."""
-        warm = min(1.0, (self.progress.step + 1) / _WARM_UP_STEPS)
-        return self.settings.learning_rate * warm * (1 + math.cos(math.pi * self._fraction())) / 2
+    def _close_epoch(self) -> Iterator[Event]:
+        """Validate and keep the epoch where it is due, and record it."""
+        at, kept = self.progress, Kept()
+        self._look()
+        if self.world.is_main and self._timetable.is_due(at):
+            self._save()
+            started = time.monotonic()
+            kept = yield from self._keeper.validated()
+            at.validated = {
+                "epoch": at.epoch + 1,
+                "seconds": at.seconds,
+                "spent": at.validated["spent"] + time.monotonic() - started,
+            }
+        done = EpochDone(
+            epoch=at.epoch,
+            fraction=self._timetable.fraction_after(at),
+            losses=self._losses.means(),
+            scores=kept.found.scores,
+            validation_losses=kept.found.losses,
+            model=kept.name,
+            best=kept.best,
+        )
+        at.epoch, at.batch = at.epoch + 1, 0
+        self._losses = EpochLosses(self.players.device)
+        yield done
 
-    def _save_now_and_then(self) -> None:
-        if time.monotonic() - self.saved_at > _CHECKPOINT_SECONDS:
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self._since
+        self._since = now
+
+    def _goes_on(self) -> bool:
+        """Whether an epoch is to begin, or one that was interrupted to be ended; in all processes alike."""
+        at = self.progress
+        at.seconds = self._timetable.agreed(at.seconds, self.world, self.players.device)
+        if not at.batch:
+            at.epoch_seconds = at.seconds
+        return self._timetable.goes_on(at)
+
+    def _look_now_and_then(self) -> None:
+        if self.progress.step % _CHECKED_STEPS == 0:
+            self._look()
+        if time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
             self._save()
 
-    def _save(self) -> None:
-        self.run.save(self.players, self.progress)
-        self.saved_at = time.monotonic()
+    def _look(self) -> None:
+        """Stop where losses or weights are not numbers any more."""
+        if not self._losses.are_finite() or not self.players.are_finite():
+            raise TrainingError(
+                f"Expected finite losses, got {self._losses.means()} at step {self.progress.step}; lower the learning "
+                "rate, or resume from the checkpoint before."
+            )
 
-    def _model(self, scores: dict[str, float] | None = None) -> Model:
-        card = Card(
-            name=self.run.path.resolve().name,
-            summary=f"Trained on {len(self.training)} pairs for {self.progress.step} steps.",
-            base_channels=self.settings.base_channels,
-            depth=self.settings.depth,
-            pixel_size_um=self.settings.pixel_size_um,
-            weighting=self.settings.weighting,
-            training=self.settings.to_dict(),
-            data=({"name": self._data_name(), "source": self.source, "licence": "not stated"},),
-            scores={"validation": scores} if scores else {},
-        )
-        return Model(card, self.players.generator)
-
-    def _data_name(self) -> str:
-        acquisitions = len({pair.acquisition for pair in self.training})
-        return f"{Path(self.source).name}, {len(self.training)} pair(s) of {acquisitions} acquisition(s)"
-
-    def _validated(self) -> Generator[Event, None, dict[str, float]]:
-        """Score the held-out pairs, with a place to stop at after each; without any there are no scores."""
-        if not self.validation:
-            return {}
-        model = self._model()
-        predictor = Predictor(model, StainSettings(self.settings.device, self.settings.precision))
-        scores = []
-        for pair in self.validation:
-            frame = self.frames[pair]
-            plan = plan_tiles(pair.shape, predictor.tile, model.geometry)
-            with _enough_memory(f"validation on {predictor.device}", "close other programs and resume the run"):
-                stained = stitched(frame.brightfield, plan, predictor)
-            scores.append(score(stained, frame.target))
-            yield Measured(done=len(scores), total=len(self.validation))
-        return mean_scores(scores).to_dict()
+    def _save(self, is_last: bool = False) -> None:
+        if is_last and not (self._losses.are_finite() and self.players.are_finite()):
+            return  # the former checkpoint is the better one
+        self._look()
+        self._saved_at = time.monotonic()
+        if self.world.is_main:
+            self.progress.sums, self.progress.count = self._losses.sums(), self._losses.count
+            save_run(self.run, self.players, self.progress)
 
     def _started(self) -> RunStarted:
-        names = {"training": self.training, "validation": self.validation}
+        parts = {"training": self.split.training, "validation": self.split.validation}
+        parts |= {"test": self.split.test} if self.split.test else {}
         return RunStarted(
             output=str(self.run.path),
-            training=len(self.training),
-            validation=len(self.validation),
-            acquisitions={part: sorted({pair.acquisition for pair in pairs}) for part, pairs in names.items()},
+            training=len(self.split.training),
+            validation=len(self.split.validation),
+            acquisitions={part: sorted({pair.acquisition for pair in pairs}) for part, pairs in parts.items()},
         )
-
-
-class _Means:
-    """Running means of an epoch's losses."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, losses: dict[str, torch.Tensor]) -> None:
-        for name, loss in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(loss)
-        self._count += 1
-
-    def require_finite(self, step: int) -> None:
-        if not all(math.isfinite(value) for value in self._sums.values()):
-            raise TrainingError(f"Expected finite losses, got {self._sums} at step {step}; lower the learning rate.")
-
-    def values(self) -> dict[str, float]:
-        return {name: value / max(1, self._count) for name, value in self._sums.items()}
-
-
-@contextmanager
-def _enough_memory(work: str, advice: str) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise DeviceError(f"Expected memory for {work}, got none left; {advice}.") from error

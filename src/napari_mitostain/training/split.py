@@ -77,7 +77,7 @@ def _by_acquisition(pairs: Sequence[Pair], acquisitions: list[str], settings: Tr
         name: sum(pair.acquisition == name for pair in pairs) for name in random.permutation(acquisitions).tolist()
     }
     if settings.holdout is None:
-        held = _drawn(sizes, settings.validation_share)
+        held = _drawn(sizes, settings.validation_share, kept=2 if settings.test_share > 0 else 1)
     else:
         held = {name for wanted in settings.holdout for name in _named(wanted, acquisitions)}
     left = {name: size for name, size in sizes.items() if name not in held}
@@ -90,13 +90,16 @@ def _by_acquisition(pairs: Sequence[Pair], acquisitions: list[str], settings: Tr
     )
 
 
-def _drawn(sizes: dict[str, int], share: float) -> set[str]:
-    """Choose acquisitions that together make up no more than a share of the pairs, or else the smallest one."""
+def _drawn(sizes: dict[str, int], share: float, kept: int = 1) -> set[str]:
+    """Choose acquisitions that together make up no more than a share of the pairs, or else the smallest one.
+
+    `kept` is how many are left for other uses.
+    """
     if share <= 0 or len(sizes) < 2:
         return set()
     room, chosen = round(share * sum(sizes.values())), set[str]()
     for name, size in sizes.items():
-        if size <= room and len(chosen) < len(sizes) - 1:
+        if size <= room and len(chosen) < len(sizes) - min(kept, len(sizes) - 1):
             chosen.add(name)
             room -= size
     return chosen or {min(sizes, key=lambda name: sizes[name])}

@@ -38,7 +38,7 @@ def listed(names: Sequence[str]) -> str:
 
 def finding(severity: Severity, message: str, names: Sequence[str]) -> Finding:
     """Make a finding about some pairs, whose names stand for ``{names}`` in its sentence."""
-    return Finding(severity=severity, message=message.format(names=listed(names)), pairs=tuple(names))
+    return Finding(severity=severity, message=message.replace("{names}", listed(names)), pairs=tuple(names))
 
 
 def _about_channels(stacks: Sequence[tuple[str, Stack]], channel: int | None, part: str) -> Iterator[Finding]:

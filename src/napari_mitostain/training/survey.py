@@ -1,17 +1,41 @@
-"""One look at every pair before training: what is wrong with it, and what its weights and crops are drawn by."""
+"""What is measured of a pair before training: what its weights and crops are drawn by, and what may be wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from napari_mitostain.config import Scope
-from napari_mitostain.events import Event, Measured
-from napari_mitostain.training.pair import Frames, Pair
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.config import Scope, TrainSettings
+from napari_mitostain.training.area import allowed_corners
+from napari_mitostain.training.pair import Frame, Pair
 from napari_mitostain.weighting import Statistics, merged, statistics
 
-_LISTED = 10
-"""Pairs that are named in a message at most."""
+_LEAST_MAXIMUM = 250
+"""A brightest pixel of an integer image below it is a dim image's, not that of a camera at its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What was measured of one image of a pair, as it was recorded.
+
+    Attributes
+    ----------
+    digest : bytes
+        Of its size, type and pixels: the same for copies.
+    is_constant, is_finite : bool
+    saturated : float
+        Part of the pixels that share the highest value, where that can be a camera's limit.
+    """
+
+    digest: bytes
+    is_constant: bool
+    is_finite: bool
+    saturated: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +46,58 @@ class PairFacts:
     ----------
     target : Statistics
         Of its whole target.
-    is_finite : bool
-    is_constant : bool
-        Whether its brightfield shows nothing.
+    brightfield, fluorescence : ImageFacts
+    has_crops : bool
+        Whether it can be cut so that a patch holds enough mitochondria.
     """
 
     target: Statistics
-    is_finite: bool
-    is_constant: bool
+    brightfield: ImageFacts
+    fluorescence: ImageFacts
+    has_crops: bool
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all pixels of both images are."""
+        return self.brightfield.is_finite and self.fluorescence.is_finite
 
 
-def survey(pairs: Sequence[Pair], frames: Frames) -> Generator[Event, None, list[PairFacts]]:
-    """Read every pair once and return its facts.
+def facts_of(planes: tuple[NDArray[Any], NDArray[Any]], frame: Frame, settings: TrainSettings) -> PairFacts:
+    """Measure a pair that has just been read.
 
     Parameters
     ----------
-    pairs : sequence of Pair
-    frames : Frames
-        Keeps what was read, as far as memory allows.
-
-    Yields
-    ------
-    Measured
-        After each pair; a place to stop at.
+    planes : tuple of ndarray
+        Brightfield and fluorescence as they were recorded.
+    frame : Frame
+        Made of them.
+    settings : TrainSettings
+        Gives the patch and its least area of mitochondria.
     """
-    facts = []
-    for pair in pairs:
-        frame = frames[pair]
-        facts.append(PairFacts(statistics(frame.target), frame.is_finite, not frame.brightfield.any()))
-        yield Measured(done=len(facts), total=len(pairs))
-    return facts
+    brightfield, fluorescence = map(image_facts, planes)
+    return PairFacts(statistics(frame.target), brightfield, fluorescence, has_crops(frame, settings))
+
+
+def has_crops(frame: Frame, settings: TrainSettings) -> bool:
+    """Tell whether a frame can be cut so that a patch holds enough mitochondria."""
+    if min(frame.target.shape) < settings.patch:
+        return False
+    return bool(allowed_corners(frame, settings.patch, settings.minimum_area).any())
+
+
+def image_facts(image: NDArray[Any]) -> ImageFacts:
+    """Measure one image as it was recorded."""
+    finite = image if image.dtype.kind != "f" else image[np.isfinite(image)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0, 0)
+    limited = high >= _LEAST_MAXIMUM or image.dtype.kind == "f"
+    digest = hashlib.blake2b(f"{image.dtype} {image.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return ImageFacts(
+        digest.digest(),
+        is_constant=bool(low == high),
+        is_finite=finite.size == image.size,
+        saturated=float((finite == high).mean()) if limited and low < high else 0.0,
+    )
 
 
 def measured_pairs(pairs: Sequence[Pair], facts: Sequence[PairFacts], scope: Scope) -> list[Pair]:
@@ -74,20 +120,3 @@ def measured_pairs(pairs: Sequence[Pair], facts: Sequence[PairFacts], scope: Sco
         }
         own = [together[pair.acquisition] for pair in pairs]
     return [replace(pair, measured=measured) for pair, measured in zip(pairs, own, strict=True)]
-
-
-def flaws(pairs: Sequence[Pair], facts: Sequence[PairFacts]) -> list[str]:
-    """Say which pairs there is little to learn from."""
-    found = {
-        "have pixels that are not finite, for which the median of the others stands in": [
-            pair.name for pair, fact in zip(pairs, facts, strict=True) if not fact.is_finite
-        ],
-        "have a constant brightfield, from which nothing can be learnt": [
-            pair.name for pair, fact in zip(pairs, facts, strict=True) if fact.is_constant
-        ],
-    }
-    return [f"{len(names)} pair(s) {flaw}: {_listed(names)}." for flaw, names in found.items() if names]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
