@@ -31,7 +31,8 @@ def test_folder_of_pairs_has_both_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"shifts": 3}, {"shifts": {"a": [1]}}, {"brightfield": 5}, {"colour": "red"}, {"shifts": {"a": ["x", 1]}}]
+    "change",
+    [{"shifts": 3}, {"shifts": {"a": [1]}}, {"brightfield": 5}, {"colour": "red"}, {"shifts": {"a": ["x", 1]}}],
 )
 def test_damaged_record_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="choose the pairs again"):

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.model.losses import mse_adversarial, tn_loss
 from napari_mitostain.training.pair import Pair
-from napari_mitostain.training.step import new_players
+from napari_mitostain.training.players import new_players
 
 _SAMPLES = 1_000_000
 """An epoch that no benchmark sees the end of."""
@@ -66,9 +67,13 @@ class ClassicLoop:
 
     def __init__(self, pairs: Sequence[Pair], settings: TrainSettings, device: torch.device, workers: int) -> None:
         self.settings, self.device = settings, device
-        self.players = new_players(settings)
-        for network in (self.players.generator, self.players.discriminator):
-            network.to(device)
+        players = new_players(settings)
+        assert players.discriminator is not None
+        self.generator, self.discriminator = players.generator.to(device), players.discriminator.to(device)
+        self.generator_optimizer, self.discriminator_optimizer = (
+            Adam(network.parameters(), lr=settings.learning_rate, betas=(0.5, 0.999))
+            for network in (self.generator, self.discriminator)
+        )
         dataset = PairedCrops(pairs, settings.patch)
         sampler = RandomSampler(dataset, replacement=True, num_samples=_SAMPLES)
         self.batches = iter(DataLoader(dataset, settings.batch_size, sampler=sampler, num_workers=workers))
@@ -79,27 +84,25 @@ class ClassicLoop:
 
     def _step(self) -> float:
         brightfield, target = (part.to(self.device) for part in next(self.batches))
-        stain = self.players.generator(brightfield)
+        stain = self.generator(brightfield)
         judged = self._discriminate(brightfield, target, stain.detach())
         return float(judged.detach()) + float(self._generate(brightfield, target, stain).detach())
 
     def _discriminate(self, brightfield: Tensor, target: Tensor, stain: Tensor) -> Tensor:
-        discriminator = self.players.discriminator
-        discriminator.requires_grad_(True)
-        self.players.discriminator_optimizer.zero_grad()
-        fake = mse_adversarial(discriminator.judge(brightfield, stain), False)
-        real = mse_adversarial(discriminator.judge(brightfield, target), True)
+        self.discriminator.requires_grad_(True)
+        self.discriminator_optimizer.zero_grad()
+        fake = mse_adversarial(self.discriminator.judge(brightfield, stain), False)
+        real = mse_adversarial(self.discriminator.judge(brightfield, target), True)
         loss = (fake + real) / 2
         loss.backward()  # type: ignore[no-untyped-call]
-        self.players.discriminator_optimizer.step()
+        self.discriminator_optimizer.step()
         return loss
 
     def _generate(self, brightfield: Tensor, target: Tensor, stain: Tensor) -> Tensor:
-        discriminator = self.players.discriminator
-        discriminator.requires_grad_(False)
-        self.players.generator_optimizer.zero_grad()
-        convinced = mse_adversarial(discriminator.judge(brightfield, stain), True)
+        self.discriminator.requires_grad_(False)
+        self.generator_optimizer.zero_grad()
+        convinced = mse_adversarial(self.discriminator.judge(brightfield, stain), True)
         loss = convinced + self.settings.weight_l1 * tn_loss(stain, target, self.settings.weighting)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.players.generator_optimizer.step()
+        self.generator_optimizer.step()
         return loss

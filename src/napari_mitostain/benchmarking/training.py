@@ -25,7 +25,8 @@ from napari_mitostain.prefetching import prefetched
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import open_pairs
 from napari_mitostain.training.patches import Batch, batches_of_epoch
-from napari_mitostain.training.step import Players, new_players, train_step
+from napari_mitostain.training.players import Players, new_players
+from napari_mitostain.training.step import train_step
 
 _PAIRS = 8
 _STEPS = {"cpu": 4}
@@ -86,11 +87,10 @@ def real_training(
     batches = _endless(pairs, settings)
 
     def take(steps: int) -> float:
-        total = 0.0
+        losses = torch.zeros(())
         for batch in prefetched(islice(batches, steps)):  # nothing is made ready while others have their turn
             losses = train_step(players, batch.to(device), settings, dtype)
-            total = sum(float(loss) for loss in losses.values())  # a run adds them up after each step
-        return total
+        return float(losses.sum())  # a run looks at them now and then
 
     return take
 
@@ -103,23 +103,26 @@ def bare_step(settings: TrainSettings, device: torch.device, dtype: torch.dtype)
     autocast = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
     def take(steps: int) -> float:
-        return [float(_bare(players, batch, autocast)) for _ in range(steps)][-1]
+        return float([_bare(players, batch, autocast) for _ in range(steps)][-1])
 
     return take
 
 
 def _bare(players: Players, batch: Batch, autocast: torch.autocast) -> torch.Tensor:
+    discriminator, discriminator_optimizer = players.discriminator, players.discriminator_optimizer
+    assert discriminator is not None
+    assert discriminator_optimizer is not None
     with autocast:
         stain = players.generator(batch.brightfield)
-        real = players.discriminator.judge(batch.brightfield, batch.target)
-        fake = players.discriminator.judge(batch.brightfield, stain.detach())
-    players.discriminator_optimizer.zero_grad()
+        real = discriminator.judge(batch.brightfield, batch.target)
+        fake = discriminator.judge(batch.brightfield, stain.detach())
+    discriminator_optimizer.zero_grad()
     (mse_adversarial(real, True) + mse_adversarial(fake, False)).backward()  # type: ignore[no-untyped-call]
-    players.discriminator_optimizer.step()
-    players.discriminator.requires_grad_(False)
+    discriminator_optimizer.step()
+    discriminator.requires_grad_(False)
     with autocast:
-        judged = players.discriminator.judge(batch.brightfield, stain)
-    players.discriminator.requires_grad_(True)
+        judged = discriminator.judge(batch.brightfield, stain)
+    discriminator.requires_grad_(True)
     players.generator_optimizer.zero_grad()
     loss = mse_adversarial(judged, True) + l1_loss(stain, batch.target)
     loss.backward()  # type: ignore[no-untyped-call]
