@@ -16,6 +16,7 @@ def test_every_command_can_be_imported():
     assert {sample.display_name for sample in manifest.contributions.sample_data} == {
         "Brightfield stack (simulated)",
         "Brightfield + mitochondria pair (simulated)",
+        "Brightfield + mitochondria stack (simulated)",
     }
 
 

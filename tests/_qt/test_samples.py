@@ -46,6 +46,12 @@ def test_samples_open_with_pixel_size_units_and_labels(viewer, files):
     brightfield, mitochondria = viewer.open_sample("napari-mitostain", "pair")
     assert [brightfield.name, mitochondria.name] == ["brightfield", "mitochondria"]
     np.testing.assert_allclose(mitochondria.scale, (0.08, 0.08))
+    viewer.layers.clear()
+    layers = viewer.open_sample("napari-mitostain", "stack_pair")
+    assert [(layer.name, layer.data.shape) for layer in layers] == [
+        ("brightfield", (3, 48, 40)),
+        ("mitochondria", (3, 48, 40)),
+    ]
 
 
 def test_demo_leaves_a_picture_and_the_stain(files, small_model, viewer, tmp_path, monkeypatch, qtbot):

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_mitostain.cli import main
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.loading import load_model
+from napari_mitostain.training.presets import PRESETS
 from napari_mitostain.weighing import write_weighting
 
 TINY = ["--init", "tiny", "--patch", "32", "--batch-size", "1", "--precision", "float32", "--device", "cpu"]
@@ -31,9 +34,16 @@ def test_train_writes_a_run_that_stains(
     options = [*TINY, "--epochs", "2", "--holdout", "b", "--generator-loss", "l1", "--discriminator-loss", "focal"]
     assert main(["train", str(folder), "--output", str(run), *options, "--json"]) == 0
     printed = capsys.readouterr()
-    assert printed.err == ""
+    assert printed.err == "mitostain: Split by acquisition: b validates.\n"
     lines = [json.loads(line) for line in printed.out.splitlines()]
-    assert [line["event"] for line in lines] == ["RunStarted", "EpochDone", "EpochDone", "RunDone"]
+    assert [line["event"] for line in lines] == [
+        "RunStarted",
+        "Notice",
+        "StartScored",
+        "EpochDone",
+        "EpochDone",
+        "RunDone",
+    ]
     assert all("time" in line for line in lines)
     assert lines[0]["acquisitions"] == {"training": ["a"], "validation": ["b"]}
     card = load_model(run / "model.safetensors").card
@@ -73,9 +83,9 @@ def test_train_says_where_the_model_is(folder: Path, tmp_path: Path, capsys: pyt
 def test_train_says_what_it_holds_out(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", str(folder), *TINY, "--epochs", "1"]
     assert main([*command, "--output", str(tmp_path / "run"), "--holdout", "b"]) == 0
-    assert capsys.readouterr().err == "mitostain: held out for validation: b\n"
+    assert capsys.readouterr().err == "mitostain: Split by acquisition: b validates.\n"
     assert main([*command, "--output", str(tmp_path / "leaks"), "--split", "patch"]) == 0
-    assert "held out" not in capsys.readouterr().err
+    assert "too good" in capsys.readouterr().err
 
 
 def test_folder_of_a_run_is_refused_and_resumed(
@@ -96,9 +106,9 @@ def test_resumed_run_says_what_it_does_not_follow(
     assert main([*command, *TINY, "--epochs", "1"]) == 0
     capsys.readouterr()
     assert main([*command, "--resume", "--json"]) == 0  # what is not given is as it was
-    assert capsys.readouterr().err == ""
+    assert "keeps" not in capsys.readouterr().err
     assert main([*command, "--resume", "--minutes", "2", "--seed", "5", "--json"]) == 0
-    (notice,) = capsys.readouterr().err.splitlines()
+    (notice,) = [line for line in capsys.readouterr().err.splitlines() if "keeps" in line]
     assert "epochs 1 and not None, minutes None and not 2.0, seed 0 and not 5" in notice
 
 
@@ -118,13 +128,77 @@ def test_interrupt_stops_at_a_checkpoint_from_which_the_run_goes_on(
         process.send_signal(signal.SIGINT)
         said = process.stdout.read(), process.stderr.read()
         assert process.wait(60) == 130
-    assert said[1] == "mitostain: interrupted; the same command with --resume goes on from the checkpoint\n"
-    assert not (run / "model.safetensors").exists()
-    assert sorted(path.name for path in run.iterdir()) == ["checkpoint.safetensors", "config.json", "events.jsonl"]
+    assert said[1].splitlines()[-1] == (
+        "mitostain: interrupted; the same command with --resume goes on from the checkpoint"
+    )
+    assert (run / "checkpoint.safetensors").exists()
+    assert not list(run.rglob(".*partial*"))
     uninterrupted = [str(whole) if part == str(run) else part for part in command]
     for rest in ([*command, "--resume"], uninterrupted):  # in processes of their own: sums depend on the threads
         subprocess.run(rest, check=True, capture_output=True)
     assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_pairs_of_two_folders_with_a_preset_of_which_one_setting_is_changed(
+    pairs_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = pairs_folder("a_t1.tif", "b_t1.tif", shape=(40, 40))
+    parts = [str(folder / "brightfield"), "--mitochondria", str(folder / "mitochondria")]
+    options = [*TINY, "--preset", "quick", "--epochs", "1", "--shift", "b=2,-3"]
+    assert main(["train", *parts, "--output", str(tmp_path / "run"), *options]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["ema"] == PRESETS["quick"].settings.ema
+    assert (config["settings"]["patch"], config["settings"]["minutes"]) == (32, None)
+    assert config["pairs"]["shifts"] == {"b": [2, -3]}
+
+
+def test_unknown_preset_and_malformed_shift_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(folder), "--output", str(tmp_path / "run")]
+    assert main([*command, "--preset", "fast"]) == 2
+    assert "among quick, thorough, paper, got 'fast'" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, "--shift", "b=2"])
+    assert "NAME=DY,DX" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_new_run_needs_pairs_and_one_that_is_resumed_has_them(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["--output", str(tmp_path / "run")]
+    assert main(["train", *run]) == 2
+    assert "Expected a folder of pairs, got none" in capsys.readouterr().err
+    assert main(["train", str(folder), *run, *TINY, "--epochs", "1"]) == 0
+    assert main(["train", *run, "--resume"]) == 0
+
+
+def test_resumed_run_goes_on_to_a_later_end(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["--output", str(tmp_path / "run")]
+    assert main(["train", str(folder), *run, *TINY, "--epochs", "1"]) == 0
+    capsys.readouterr()
+    assert main(["train", *run, "--resume", "--epochs", "3", "--json"]) == 0
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    assert [line["epoch"] for line in lines if line["event"] == "EpochDone"] == [1, 2]
+    assert "keeps" not in printed.err
+
+
+def test_findings_about_the_pairs_come_before_the_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(folder / "brightfield" / "a_t2.tif", np.zeros((32, 32), np.uint8))
+    (folder / "mitochondria" / "b_t1.tif").unlink()
+    command = ["train", str(folder), "--output", str(tmp_path / "run"), *TINY, "--epochs", "1"]
+    assert main(command) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "b_t1.tif" in sentence
+    assert main([*command, "--skip-unreadable"]) == 0
+    said = capsys.readouterr().err
+    assert "mitostain: warning: " in said
+    assert "b_t1.tif" in said
+    assert "a_t2.tif" in said
 
 
 def test_interrupted_stain_leaves_no_file(

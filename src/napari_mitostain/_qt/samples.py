@@ -26,6 +26,11 @@ def pair() -> list[LayerData]:
     ]
 
 
+def stack_pair() -> list[LayerData]:
+    """Open the simulated brightfield stack and its mitochondria: something to train on."""
+    return brightfield_stack() + stack_mitochondria()
+
+
 def stack_mitochondria() -> list[LayerData]:
     """Open the mitochondria that the simulated brightfield stack was made with."""
     return [_layer_data("stack_mitochondria", "mitochondria", colormap="green", blending="additive")]

@@ -32,7 +32,7 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def add_compute_options(parser: argparse.ArgumentParser, default: str = "auto") -> None:
+def add_compute_options(parser: argparse._ActionsContainer, default: str = "auto") -> None:
     """Add ``--device`` and ``--precision``."""
     parser.add_argument("--device", choices=get_args(Device), default=default)
     parser.add_argument("--precision", choices=get_args(Precision), default=default)
@@ -50,7 +50,7 @@ def stain_settings(arguments: argparse.Namespace) -> StainSettings:
     return StainSettings(arguments.device, arguments.precision, arguments.tile, arguments.resample)
 
 
-def add_weighting(parser: argparse.ArgumentParser) -> None:
+def add_weighting(parser: argparse._ActionsContainer) -> None:
     """Add ``--weighting``, a file for `weighing.read_weighting`."""
     parser.add_argument(
         "--weighting", type=path, metavar="FILE.json", help="coefficients of the TN weights, as the viewer saves them"

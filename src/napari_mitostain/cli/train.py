@@ -4,113 +4,139 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
-from typing import get_args
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_mitostain.cli.options import add_compute_options, add_weighting, number, path, whole_number
+from napari_mitostain.cli.options import path, whole_number
 from napari_mitostain.cli.progress import drain
-from napari_mitostain.config import DiscriminatorLoss, GeneratorLoss, Split, TrainSettings
+from napari_mitostain.cli.train_options import add_settings, settings_of
 from napari_mitostain.errors import SettingsError
 
-_DEFAULTS = TrainSettings(epochs=40)
+if TYPE_CHECKING:
+    from napari_mitostain.events import Event, Finding, RunDone
+    from napari_mitostain.training.spec import PairsSpec
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "train",
-        help="train a generator on pairs",
-        argument_default=argparse.SUPPRESS,  # options that are not given are absent, not at a default
+    parser = commands.add_parser("train", help="train or fine-tune a generator on pairs")
+    parser.add_argument(
+        "pairs",
+        type=path,
+        nargs="?",
+        help="folder with brightfield/ and mitochondria/, same file names in both; not needed to resume",
     )
-    parser.add_argument("pairs", type=path, help="folder with brightfield/ and mitochondria/, same file names in both")
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument("--init", default="none", metavar="MODEL", help="model to start from, or none")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=whole_number, metavar="N", help=f"default {_DEFAULTS.epochs}")
-    length.add_argument("--minutes", type=number, metavar="M")
-    parser.add_argument("--batch-size", type=whole_number, metavar="B")
-    parser.add_argument("--patch", type=whole_number, metavar="N", help="side of a patch in pixels")
-    parser.add_argument("--crops-per-frame", type=whole_number, metavar="N")
-    parser.add_argument(
-        "--minimum-area",
-        type=number,
-        metavar="F",
-        help="drop crops with less mitochondria",
-    )
-    parser.add_argument("--learning-rate", type=number, metavar="R")
-    parser.add_argument("--generator-loss", choices=get_args(GeneratorLoss))
-    parser.add_argument("--discriminator-loss", choices=get_args(DiscriminatorLoss))
-    add_weighting(parser)
-    parser.add_argument("--weight-l1", type=number, metavar="LAMBDA")
-    parser.add_argument("--split", choices=get_args(Split))
-    parser.add_argument(
-        "--holdout", nargs="*", metavar="NAME", help="acquisitions to validate on; without a name, none"
-    )
-    parser.add_argument(
-        "--pixel-size", type=number, dest="pixel_size_um", metavar="UM", help="micrometres, for the model's card"
-    )
-    parser.add_argument("--seed", type=whole_number, metavar="S")
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each event")
-    add_compute_options(parser, argparse.SUPPRESS)
-    parser.set_defaults(run=run, resume=False, json=False)
+    _add_pairs(parser.add_argument_group("pairs"))
+    add_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_pairs(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--mitochondria", type=path, metavar="M", help="fluorescence of the brightfield in PAIRS, each a file or folder"
+    )
+    group.add_argument("--brightfield-channel", type=whole_number, metavar="N", help="from 0")
+    group.add_argument("--mitochondria-channel", type=whole_number, metavar="N", help="from 0")
+    group.add_argument(
+        "--shift",
+        type=_shift,
+        action="append",
+        default=[],
+        metavar="NAME=DY,DX",
+        help="move the fluorescence of an acquisition by rows and columns; can be given for each",
+    )
+    group.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be used")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the model is."""
-    from napari_mitostain.events import PASSING, RunDone, RunStarted
-    from napari_mitostain.model.loading import load_model
+    from napari_mitostain.events import PASSING, Finding, RunDone, RunStarted
     from napari_mitostain.training.run import RunFolder
-    from napari_mitostain.training.trainer import train
 
-    init = None if arguments.init == "none" else load_model(arguments.init)
-    events = train(arguments.pairs, arguments.output, _settings(arguments), init, arguments.resume)
+    findings: list[Finding] = []
     try:
-        for event in drain(events, arguments.output.name):
+        for event in drain(_events(arguments), arguments.output.name):
             if arguments.json and not isinstance(event, PASSING):
                 print(json.dumps(event.to_dict()), flush=True)
-            if isinstance(event, RunStarted) and not arguments.json:
-                _say_held_out(event.acquisitions)
+            if isinstance(event, Finding):
+                findings.append(event)
+            if isinstance(event, RunStarted):  # until then an error may come, which says all that is to be said
+                _say_findings(findings)
             if isinstance(event, RunDone) and not arguments.json:
-                scores = "".join(f"  {name} {value:.3f}" for name, value in event.scores.items())
-                print(f"Trained {event.model}{scores}")
+                print(_done(event))
     except KeyboardInterrupt:
         if not RunFolder(arguments.output).checkpoint.exists():
             raise
         raise KeyboardInterrupt("interrupted; the same command with --resume goes on from the checkpoint") from None
 
 
-def _say_held_out(acquisitions: Mapping[str, list[str]]) -> None:
-    """Name the acquisitions that only validate; a split by patch has none."""
-    if held := sorted({*acquisitions["validation"]} - {*acquisitions["training"]}):
-        tqdm.write(f"mitostain: held out for validation: {', '.join(held)}", file=sys.stderr)
+def _events(arguments: argparse.Namespace) -> Iterator[Event]:
+    from napari_mitostain.model.loading import load_model
+    from napari_mitostain.training.trainer import train
+
+    if arguments.pairs is None and not arguments.resume:
+        raise SettingsError("Expected a folder of pairs, got none; name it, or give --resume to go on with a run.")
+    if arguments.resume:
+        _lengthen(arguments)
+    init = None if arguments.init == "none" or arguments.resume else load_model(arguments.init)
+    return train(_pairs(arguments), arguments.output, settings_of(arguments), init, arguments.resume)
 
 
-def _settings(arguments: argparse.Namespace) -> TrainSettings:
-    """Lay the options that were given over the defaults or, when resuming, over what the run has."""
+def _lengthen(arguments: argparse.Namespace) -> None:
+    """Let a run that is resumed go on to a later end than it had, if one is given."""
     from napari_mitostain.training.run import RunFolder
-    from napari_mitostain.weighing import read_weighting
 
-    own = RunFolder(arguments.output).config().settings if arguments.resume else _DEFAULTS
-    given = {field.name: getattr(arguments, field.name) for field in fields(own) if hasattr(arguments, field.name)}
-    if "holdout" in given:
-        given["holdout"] = tuple(given["holdout"])
-    if "weighting" in given:
-        given["weighting"] = read_weighting(arguments.weighting)
-    if "epochs" in given or "minutes" in given:
-        given = {"epochs": None, "minutes": None} | given
+    folder = RunFolder(arguments.output)
+    own = folder.config().settings
+    for unit, end in (("epochs", own.epochs), ("minutes", own.minutes)):
+        wanted = getattr(arguments, unit, None)
+        if end is not None and wanted is not None and wanted > end:
+            folder.extend(**{unit: wanted - end})
+
+
+def _pairs(arguments: argparse.Namespace) -> PairsSpec | None:
+    """Say where the pairs are; None leaves it to what a run has recorded."""
+    from napari_mitostain.training.spec import PARTS, PairsSpec
+
+    if arguments.pairs is None:
+        return None
+    apart = arguments.mitochondria is not None
+    return PairsSpec(
+        arguments.pairs if apart else arguments.pairs / PARTS[0],
+        arguments.mitochondria if apart else arguments.pairs / PARTS[1],
+        arguments.brightfield_channel,
+        arguments.mitochondria_channel,
+        dict(arguments.shift),
+        arguments.skip_unreadable,
+    )
+
+
+def _shift(text: str) -> tuple[str, tuple[int, int]]:
+    """Parse ``NAME=DY,DX``."""
+    name, _, numbers = text.rpartition("=")
     try:
-        return replace(own, **given)
-    except SettingsError as error:
-        raise SettingsError(_by_option(str(error), given)) from error
+        rows, columns = (int(number) for number in numbers.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected NAME=DY,DX such as field_1=3,-2, got {text!r}") from None
+    return name, (rows, columns)
 
 
-def _by_option(message: str, given: Iterable[str]) -> str:
-    """Name the setting that a message begins with as the option that gave it."""
-    options = {name: f"--{name.removesuffix('_um').replace('_', '-')}" for name in given}
-    return re.sub(r"(?<=^Expected )\w+(?= to be )", lambda found: options.get(found[0], found[0]), message)
+def _say_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        offer = ""
+        if finding.shift is not None:
+            offer = f" (--shift {finding.acquisition}={finding.shift[0]},{finding.shift[1]})"
+        tqdm.write(f"mitostain: {finding.severity}: {finding.message}{offer}", file=sys.stderr)
+
+
+def _done(event: RunDone) -> str:
+    best = "" if event.epoch is None else f"  epoch {event.epoch}"
+    scores = "".join(f"  {name} {value:.3f}" for name, value in event.scores.items())
+    return "\n".join(filter(None, [f"Trained {event.model}{best}{scores}", event.verdict]))
