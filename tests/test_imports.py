@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": _BASE | _ARRAYS | {"model", "prefetching"},
     "evaluation": _BASE | _ARRAYS | {"model"},
     "weighing": _BASE | _ARRAYS,
-    "benchmarking": _BASE | _ARRAYS | {"model", "staining"},
+    "benchmarking": _BASE | _ARRAYS | {"model", "prefetching", "staining", "training"},
 }
 _CORE = set(ALLOWED)
 ALLOWED |= {"cli": _CORE | {"_qt"}, "_qt": _CORE}  # of _qt, the command line opens the demo

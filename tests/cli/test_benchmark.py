@@ -15,6 +15,8 @@ RATIOS = (
     "weights_over_numpy_select",
     "weights_over_python_loop",
     "weights_over_copy",
+    "training_throughput_over_bare_step",
+    "training_throughput_over_pix2pix_loop",
 )
 
 

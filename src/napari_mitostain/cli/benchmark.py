@@ -11,7 +11,7 @@ from napari_mitostain.cli.options import add_compute_options, add_json, whole_nu
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "benchmark", help="time staining and weighing against the bare network, MONAI and NumPy"
+        "benchmark", help="time staining, weighing and training against bare networks, MONAI, NumPy and pix2pix"
     )
     parser.add_argument("--size", type=whole_number, default=1024, metavar="N", help="side of the plane in pixels")
     parser.add_argument("--repeats", type=whole_number, default=5, metavar="N")

@@ -68,10 +68,9 @@ def _of_block(block: NDArray[Any], scratch: NDArray[np.float64]) -> Statistics:
         above /= unit  # a power of two is exact
     else:
         unit = 1.0
-    # Not by the operator @: its threads wait for a processor that others use, for longer than all of this takes.
+    # Not by `@`: BLAS would share so little work out to threads, and wait for them where a run keeps the cores busy.
     mean = float(np.einsum("i->", above)) / above.size
-    squares = float(np.einsum("i,i->", above, above))
-    variance = squares / above.size - mean**2  # the minimum is a pixel too: mean² is no more than n · σ²
+    variance = float(np.einsum("i,i->", above, above)) / above.size - mean**2  # the minimum is a pixel: mean² ≤ n · σ²
     return Statistics(above.size, low, low + unit * mean, unit * sqrt(max(0.0, variance)), high)
 
 
