@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from napari_mitostain.model.library import BUNDLED, DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.scoring import Scores, mean_scores
 from napari_mitostain.staining import stain_folder
+from napari_mitostain.training.pair import Pair
+from napari_mitostain.training.pairs import open_pairs
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
 SERIES = ("TL_011", "TL_009", "TL_010", "TL_012")
@@ -59,20 +63,23 @@ def main() -> None:
     save_bundled(trained(arguments.pairs, arguments.work / "all", ()), table(reports))
 
 
-def trained(pairs: Path, folder: Path, holdout: tuple[str, ...]) -> Model:
+def trained(pairs: Path, folder: Path, series: tuple[str, ...]) -> Model:
     """Return a generator trained without some series, by itself and then against the discriminator."""
-    alone = finished(pairs, folder / "alone", replace(ALONE, holdout=holdout), None)
-    return finished(pairs, folder / "against", replace(AGAINST, holdout=holdout), alone)
+    others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
+    alone = finished(others, folder / "alone", ALONE, None)
+    return finished(others, folder / "against", AGAINST, alone)
 
 
-def finished(pairs: Path, run: Path, settings: TrainSettings, init: Model | None) -> Model:
-    """Return the model of a run, training it first as far as it is not yet trained."""
-    model = run / "model.safetensors"
-    if not model.exists():
+def finished(pairs: Sequence[Pair], run: Path, settings: TrainSettings, init: Model | None) -> Model:
+    """Return the model of a run, training it first as far as it is not yet trained.
+
+    Nothing is held out, so it is the last one: pairs that score a model must not choose it.
+    """
+    if RunFolder(run).state() != "finished":
         for event in train(pairs, run, settings, init, resume=(run / "config.json").exists()):
             if isinstance(event, EpochDone):
-                print(run, event.epoch, dict(event.losses), dict(event.scores), flush=True)
-    return load_model(model)
+                print(run, event.epoch, dict(event.losses), flush=True)
+    return load_model(run)
 
 
 def left_out(pairs: Path, series: str, model: Model) -> Report:

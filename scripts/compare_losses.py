@@ -29,6 +29,7 @@ from napari_mitostain.image.files import atomic_write
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.pairs import open_pairs
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
 SCORES = {"ssim": "SSIM", "psnr": "PSNR (dB)", "pearson": "Pearson", "detail_pearson": "detail"}
@@ -108,7 +109,7 @@ def result(
     scored = folder.with_suffix(".json")
     if not scored.exists():
         steps = train_cell(training, folder, cell.settings(budget))
-        report = left_out(arguments.pairs, arguments.holdout, load_model(folder / "model.safetensors"))
+        report = left_out(arguments.pairs, arguments.holdout, load_model(folder))
         rows = {"stain": report.mean, **report.baselines}
         values = {"steps": steps} | {name: scores.to_dict() for name, scores in rows.items()}
         atomic_write(scored, json.dumps(vars(cell) | values).encode())
@@ -119,7 +120,7 @@ def result(
 def train_cell(training: Sequence[Pair], run: Path, settings: TrainSettings) -> int | None:
     """Train one generator, or as much of it as is missing, and return its steps; None if nothing was missing."""
     steps = None
-    if (run / "config.json").exists() and (run / "model.safetensors").exists():
+    if RunFolder(run).state() == "finished":
         return steps
     for event in train(training, run, settings, resume=(run / "config.json").exists()):
         if isinstance(event, StepDone):
