@@ -1,6 +1,7 @@
 """Frozen settings: what a job was told to do, recorded with every result."""
 
 from napari_mitostain.config.base import require_above_zero, require_at_least, require_whole
+from napari_mitostain.config.simulation import CellSettings, Indices, MicroscopeSettings, SimulationSettings
 from napari_mitostain.config.staining import Device, Precision, ScalingSettings, Scope, StainSettings, WeightSettings
 from napari_mitostain.config.training import (
     Discriminator,
@@ -12,15 +13,19 @@ from napari_mitostain.config.training import (
 )
 
 __all__ = [
+    "CellSettings",
     "Device",
     "Discriminator",
     "DiscriminatorLoss",
     "GeneratorLoss",
+    "Indices",
+    "MicroscopeSettings",
     "Precision",
     "ScalingSettings",
     "Schedule",
     "Scope",
     "Split",
+    "SimulationSettings",
     "StainSettings",
     "TrainSettings",
     "WeightSettings",
