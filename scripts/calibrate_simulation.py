@@ -4,7 +4,7 @@
 
 FRAMES is a TIFF (T, Y, X) of real fluorescence with pixels of 80 nm, such as the 34 frames of living H9c2 cells
 (mCherry-OMP25) published with Sekh et al., Nat. Mach. Intell. 2021. FOLDER holds real brightfield images of 256x256
-pixels. Nothing of them is kept. As many simulated fields are measured in the same way, and both are printed as quartiles.
+pixels. Nothing of them is kept. Simulated fields are measured in the same way, and both are printed as quartiles.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def spectrum(image: Plane) -> dict[str, float]:
         f"log10 power, {low:g}-{high:g} /µm": float(
             np.log10(power[(frequency >= low) & (frequency < high)].sum() / total)
         )
-        for low, high in zip(BANDS[:-1], BANDS[1:], strict=True)
+        for low, high in pairwise(BANDS)
     }
 
 

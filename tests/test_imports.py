@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": _BASE | _ARRAYS | {"model"},
     "evaluation": _BASE | _ARRAYS | {"model"},
     "weighing": _BASE | _ARRAYS,
+    "simulating": _BASE | _ARRAYS | {"simulation"},
     "benchmarking": _BASE | _ARRAYS | {"model", "staining"},
 }
 _CORE = set(ALLOWED)

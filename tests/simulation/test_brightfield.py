@@ -14,7 +14,7 @@ from napari_mitostain.simulation.phantom import Phantom
 PIXEL, SLICE, SIZE = 0.08, 0.2, 100
 HEIGHT = 0.6
 """Middle of the slab (two slices) that `one_slab` fills."""
-IDEAL = MicroscopeSettings(brightfield_offset_um=0, spherical=0, coma=0, astigmatism=0)
+IDEAL = MicroscopeSettings(brightfield_um=0.56, brightfield_offset_um=0, spherical=0, coma=0, astigmatism=0)
 EVEN = replace(IDEAL, condenser_na=0.5, directions=250)
 
 
@@ -37,7 +37,7 @@ def contrast(image: np.ndarray, periods: int) -> complex:
 
 
 def weak_object_contrast(k: float, defocus_um: float, microscope: MicroscopeSettings) -> float:
-    """Transfer from phase to relative intensity (Streibl, J. Opt. Soc. Am. A 2, 121-127, 1985), integrated on a fine mesh.
+    """Transfer from phase to relative intensity (Streibl, J. Opt. Soc. Am. A 2, 121-127, 1985), on a fine mesh.
 
     T(k) = i Σ_s [P*(s) P(s + k) − P(s) P*(s − k)], s over the condenser's aperture, P(q) = exp(2πi z √((n/λ)² − q²)).
     """

@@ -1,7 +1,15 @@
 """Frozen settings: what a job was told to do, recorded with every result."""
 
-from napari_mitostain.config.base import require_above_zero, require_at_least, require_whole
-from napari_mitostain.config.simulation import CellSettings, Indices, MicroscopeSettings, SimulationSettings
+from napari_mitostain.config.base import (
+    Bounds,
+    require_above_zero,
+    require_at_least,
+    require_whole,
+    require_whole_between,
+)
+from napari_mitostain.config.cells import CELL_BOUNDS, CellSettings, Indices
+from napari_mitostain.config.microscope import MICROSCOPE_BOUNDS, MicroscopeSettings
+from napari_mitostain.config.simulation import SimulationSettings
 from napari_mitostain.config.staining import Device, Precision, ScalingSettings, Scope, StainSettings, WeightSettings
 from napari_mitostain.config.training import (
     Discriminator,
@@ -13,6 +21,9 @@ from napari_mitostain.config.training import (
 )
 
 __all__ = [
+    "CELL_BOUNDS",
+    "MICROSCOPE_BOUNDS",
+    "Bounds",
     "CellSettings",
     "Device",
     "Discriminator",
@@ -24,12 +35,13 @@ __all__ = [
     "ScalingSettings",
     "Schedule",
     "Scope",
-    "Split",
     "SimulationSettings",
+    "Split",
     "StainSettings",
     "TrainSettings",
     "WeightSettings",
     "require_above_zero",
     "require_at_least",
     "require_whole",
+    "require_whole_between",
 ]

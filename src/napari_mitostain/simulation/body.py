@@ -18,7 +18,7 @@ _FIELD_UM2 = 82.0**2
 _APART_UM = 34.0
 """Least distance of the middles of two cells."""
 
-NUCLEUS_MIDDLE_UM, NUCLEUS_HALF_UM = 2.0, 1.5
+NUCLEUS_MIDDLE_UM, NUCLEUS_HALF_UM = 2.0, 1.35
 """Height of the middle of nuclei, and half their height."""
 
 
@@ -63,14 +63,14 @@ class Body:
         floor : float
             Density far from the nucleus, where that beside it is 1 more.
         """
-        near = np.where(self.beside_um < 0.2, np.float32(0.4), np.exp(-self.beside_um.clip(0) / reach_um))
+        near = np.where(self.beside_um < 0.2, np.float32(0.6), np.exp(-self.beside_um.clip(0) / reach_um))
         room = self.thickness > 0.9
-        return room * (floor * (self.beside_um > 0) + near) * self.patches  # type: ignore[no-any-return]
+        return room * (floor * (self.beside_um > 0) + near) * self.patches
 
     def within(self, places: Points, grid: Grid, random: np.random.Generator) -> Points:
         """Give places a height between coverslip and upper membrane, and drop those that fall into a nucleus."""
         rows, columns = grid.columns_at(places)
-        height = random.uniform(0.4, 1, len(places)) * (self.thickness[rows, columns] - 0.35)
+        height = random.uniform(0.2, 1, len(places)) * (self.thickness[rows, columns] - 0.35)
         lifted = np.column_stack([height, places[:, 1:]])
         return lifted[self.is_free(lifted, grid)]
 
@@ -104,8 +104,10 @@ def shape_body(field: Grid, settings: CellSettings, random: np.random.Generator)
         height = np.maximum(height, one)
         nearer = own_nuclear < nuclear
         nuclear[nearer], beside[nearer] = own_nuclear[nearer], own_beside[nearer]
-    ruffled = height * (1 + 0.07 * noise_field(field, 0.5, 3, random)).clip(0.5)
+    ruffles = 0.05 * noise_field(field, 0.4, 3, random) + 0.08 * noise_field(field, 1.5, 4, random)
+    ruffled = height * (1 + ruffles).clip(0.5)
     patches = np.exp(0.6 * noise_field(field, 3.0, 3, random) - 0.18)
+    nuclear *= 1 + 0.02 * noise_field(field, 1.0, 3, random)
     sigma = 0.16 / field.spacing_um[1]
     return Body(gaussian_filter(ruffled, sigma), nuclear, beside, heading, expression, patches)
 
@@ -116,8 +118,9 @@ def _middles(field: Grid, settings: CellSettings, random: np.random.Generator) -
     aside = max(0.0, _WHOLE_CELL_UM - min(length, width)) * random.uniform(0.1, 0.7)
     direction = random.uniform(0, 2 * np.pi)
     scatter = random.uniform(-0.12, 0.12, 2) * min(length, width, _WHOLE_CELL_UM)
-    row, column = scatter + (length / 2 + aside * np.sin(direction), width / 2 + aside * np.cos(direction))
-    found = [np.array([0, row, column])]
+    away = aside * np.array([np.sin(direction), np.cos(direction)])
+    row, column = scatter + away
+    found = [np.array([0, length / 2 + row, width / 2 + column])]
     for place in draw_places(np.ones(field.shape[1:]), field, random.poisson(_others(field, settings)), random):
         if min(np.linalg.norm(place - other) for other in found) > _APART_UM:
             found.append(place)
@@ -136,7 +139,7 @@ def _one_cell(field: Grid, middle: Points, heading: float, random: np.random.Gen
     wave = np.zeros_like(angle)
     for lobes in range(2, 7):
         wave += random.normal(0, 0.2 / lobes) * np.cos(lobes * angle + random.uniform(0, 2 * np.pi))
-    length, width = random.uniform(28, 46), random.uniform(15, 23)
+    length, width = random.uniform(32, 52), random.uniform(17, 27)
     taper = width * (1 - 0.45 * np.abs(along / length).clip(0, 1) ** 1.5)
     radius = np.hypot(along / length, across / taper) / (1 + wave.clip(-0.5))
     long, broad = random.uniform(8.8, 11.5), random.uniform(6.4, 8.2)

@@ -43,7 +43,7 @@ def image_brightfield(
     slabs, heights, spacing = _slabs(phantom, microscope)
     image = np.zeros((len(focus_um), *slabs.shape[1:]), np.float32)
     wavelength = microscope.brightfield_um
-    rows, columns = frequencies(slabs.shape[1:], phantom.pixel_size_um)  # type: ignore[arg-type]
+    rows, columns = frequencies(slabs.shape[1:], phantom.pixel_size_um)
     light = list(_directions(microscope))
     for tilt_rows, tilt_columns in light:
         tilted = rows + tilt_rows, columns + tilt_columns
@@ -58,7 +58,8 @@ def image_brightfield(
             way = np.float32(heights[0] - focus - microscope.brightfield_offset_um)
             focused = ifft2(leaving * np.exp(1j * way * turn))
             plane += focused.real**2 + focused.imag**2
-    return image / np.float32(len(light))
+    image /= np.float32(len(light))
+    return image
 
 
 def _slabs(phantom: Phantom, microscope: MicroscopeSettings) -> tuple[NDArray[np.complex64], list[float], float]:

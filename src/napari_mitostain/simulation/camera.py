@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import MicroscopeSettings, SimulationSettings
 
-_BRIGHTFIELD_RANGE = (0.55, 2.2)
+_BRIGHTFIELD_RANGE = (0.5, 2.45)
 """Darkest and brightest intensity that a real frame reaches at least, relative to undisturbed light."""
 
 _FLUORESCENCE_RANGE = 2.2
@@ -71,4 +71,5 @@ def _grey(seen: NDArray[np.float32], least: tuple[float, float], settings: Simul
     high = np.maximum(seen.max(axis=axes, keepdims=True), least[1])
     largest = 2**settings.bits - 1
     grey = np.rint((seen - low) * (largest / (high - low)))
-    return grey.astype(np.uint8 if settings.bits == 8 else np.uint16)
+    levels: NDArray[Any] = grey.astype(np.uint8 if settings.bits == 8 else np.uint16)
+    return levels

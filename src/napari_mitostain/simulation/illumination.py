@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from napari_mitostain.config import MicroscopeSettings
-from napari_mitostain.simulation.grid import Grid, Plane
+from napari_mitostain.simulation.grid import Grid, Plane, noise_field
 
 _FIELD_UM2 = 82.0**2
+_STAIN_UM = 1.5
 
 
 def uneven_light(grid: Grid, microscope: MicroscopeSettings, random: np.random.Generator) -> Plane:
@@ -25,9 +26,9 @@ def uneven_light(grid: Grid, microscope: MicroscopeSettings, random: np.random.G
     return factors
 
 
-def dust_rings(grid: Grid, microscope: MicroscopeSettings, random: np.random.Generator) -> Plane:
-    """Return factors around 1 (Y, X): Fresnel's rings around specks that lie far from the focal plane."""
-    factors = np.ones(grid.shape[1:], np.float32)
+def dirt(grid: Grid, microscope: MicroscopeSettings, random: np.random.Generator) -> Plane:
+    """Return factors around 1 (Y, X): smooth stains, and Fresnel's rings around specks far from the focal plane."""
+    factors: Plane = 1 + np.float32(microscope.mottle) * noise_field(grid, _STAIN_UM, 4, random)
     _, length, width = grid.extent_um
     for _ in range(random.poisson(microscope.dust * length * width / _FIELD_UM2)):
         row, column = random.uniform(0, length), random.uniform(0, width)

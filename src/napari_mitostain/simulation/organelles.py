@@ -81,7 +81,7 @@ def _draw(
     centres: Points, radii: NDArray[np.float64], grid: Grid, reach_um: float
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the voxels near each ball and their distance from it."""
-    at, squared = np.intp(0), np.float32(0)
+    at, squared = np.zeros((), np.intp), np.zeros((), np.float32)
     for axis, (size, step) in enumerate(zip(grid.shape, grid.spacing_um, strict=True)):
         half = int(np.ceil((radii.max() + reach_um) / step))
         voxel = np.floor(centres[:, axis] / step).astype(np.intp)[:, None] + np.arange(-half, half + 1)
@@ -95,7 +95,7 @@ def _draw(
 
 
 def wandering_path(
-    start: NDArray[np.float64], heading: float, length_um: float, random: np.random.Generator, bend: float = 0.55
+    start: NDArray[np.float64], heading: float, length_um: float, random: np.random.Generator, bend: float = 0.45
 ) -> Points:
     """Walk with a heading that drifts, mostly in the plane.
 

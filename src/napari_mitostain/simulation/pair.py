@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
-from napari_mitostain.config import SimulationSettings
+from napari_mitostain.config import SimulationSettings, require_whole_between
 from napari_mitostain.simulation.brightfield import image_brightfield
 from napari_mitostain.simulation.camera import record_brightfield, record_fluorescence
 from napari_mitostain.simulation.fluorescence import image_fluorescence
 from napari_mitostain.simulation.grid import Grid
-from napari_mitostain.simulation.illumination import dust_rings, uneven_light
+from napari_mitostain.simulation.illumination import dirt, uneven_light
 from napari_mitostain.simulation.phantom import grow_phantom
 from napari_mitostain.simulation.randomise import randomised
 
@@ -68,7 +68,8 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
     >>> pair.brightfield.shape, pair.mitochondria.dtype
     ((1, 64, 64), dtype('uint16'))
     """
-    chosen, grown, lit, noise = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4))
+    require_whole_between("seed", seed, 0, 2**63 - 1)
+    chosen, grown, lit, noise = (np.random.default_rng(child) for child in np.random.SeedSequence(int(seed)).spawn(4))
     drawn = randomised(settings, chosen)
     binning = math.ceil(drawn.pixel_size_um / _FINEST_UM - 1e-9)
     pixel = drawn.pixel_size_um / binning
@@ -82,7 +83,7 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
         drawn.focus_um + (number - (drawn.planes - 1) / 2) * drawn.plane_spacing_um for number in range(drawn.planes)
     ]
     transmitted = image_brightfield(phantom, focus, microscope)
-    transmitted *= uneven_light(grid, microscope, lit) * dust_rings(grid, microscope, lit)
+    transmitted *= uneven_light(grid, microscope, lit) * dirt(grid, microscope, lit)
     emitted = image_fluorescence(phantom, focus, microscope, (row, column)) * uneven_light(grid, microscope, lit)
     seen = [_in_view(light, drawn.shape, margin, binning) for light in (transmitted, emitted)]
     return SimulatedPair(
@@ -147,4 +148,5 @@ def _in_view(light: NDArray[np.float32], shape: tuple[int, int], margin: int, bi
     """Cut the margin off, and let each pixel of the camera collect its light: (Z, Y, X)."""
     rows, columns = shape
     view = light[:, margin : margin + rows * binning, margin : margin + columns * binning]
-    return view.reshape(len(view), rows, binning, columns, binning).mean(axis=(2, 4))
+    pixels: NDArray[np.float32] = view.reshape(len(view), rows, binning, columns, binning).mean(axis=(2, 4))
+    return pixels

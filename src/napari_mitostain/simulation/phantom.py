@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import CellSettings
 from napari_mitostain.simulation.body import NUCLEUS_HALF_UM, NUCLEUS_MIDDLE_UM, Body, shape_body
-from napari_mitostain.simulation.grid import Grid, Points, draw_places, noise_field
+from napari_mitostain.simulation.grid import Grid, Plane, Points, draw_places, noise_field
 from napari_mitostain.simulation.mitochondria import grow_mitochondria
 from napari_mitostain.simulation.organelles import Beads, Voxels, voxels_of, wandering_path
 
@@ -23,9 +23,8 @@ _EDGE_UM = 0.1
 _MEMBRANE_UM = 0.06
 """Half width of the labelled outer membrane: thinner than light resolves, thick enough for the grid."""
 
-_NUCLEAR_RADIUS_UM = 8.0
-_ENVELOPE_UM = 0.1
-"""Half width of the nuclear envelope."""
+_ENVELOPE = 0.025
+"""Width of the nuclear envelope in radii of the nucleus."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,21 @@ def _fill_body(
     for number, height in enumerate(grid.axis(0)):
         texture = np.sqrt(1 - step**2) * texture + step * noise_field(grid, *grain, random)
         inside = (0.5 + (body.thickness - height) / _SLICE_UM).clip(0, 1)
-        depth = _NUCLEAR_RADIUS_UM * (1 - np.hypot(body.nuclear, (height - NUCLEUS_MIDDLE_UM) / NUCLEUS_HALF_UM))
-        nuclear = (0.5 + depth / _SLICE_UM).clip(0, 1)
-        envelope = np.exp(-((depth / _ENVELOPE_UM) ** 2))
+        nuclear = _covered(body.nuclear, height)
+        envelope = _covered(body.nuclear - _ENVELOPE, height) - nuclear
         index = n.cytoplasm - n.medium + (n.nucleoplasm - n.cytoplasm) * nuclear
         index += (n.envelope - n.cytoplasm) * envelope + settings.texture * texture
         excess[number] = inside * index
         cytosol[number] = inside * (1 - nuclear)
     return excess, cytosol
+
+
+def _covered(nuclear: Plane, height: np.float32) -> Plane:
+    """Return the part of a slice's thickness that lies within the nucleus: smooth, so that its dome has no terraces."""
+    half = NUCLEUS_HALF_UM * np.sqrt((1 - nuclear**2).clip(0))
+    above, below = height - NUCLEUS_MIDDLE_UM + _SLICE_UM / 2, height - NUCLEUS_MIDDLE_UM - _SLICE_UM / 2
+    part: Plane = (above.clip(-half, half) - below.clip(-half, half)) / np.float32(_SLICE_UM)
+    return part
 
 
 def _draw_organelles(
@@ -123,7 +129,7 @@ def _draw_organelles(
     reach, area = settings.gathering_um, body.area_um2(grid)
     for index, number, size, spread, near in (
         (n.vacuole, settings.vacuoles, settings.vacuole_um, 0.35, reach),
-        (n.vesicle, settings.vesicles, settings.vesicle_um, 0.35, reach / 2),
+        (n.vesicle, settings.vesicles, settings.vesicle_um, 0.3, reach / 2),
     ):
         granules = _grow_granules(body, grid, random.poisson(number * area), size, spread, near, random)
         voxels_of(granules, grid).fill(excess, index - n.medium, _EDGE_UM)
@@ -140,7 +146,7 @@ def _grow_granules(
     body: Body, grid: Grid, count: int, radius_um: float, spread: float, reach_um: float, random: np.random.Generator
 ) -> Beads:
     """Scatter balls in the cytoplasm; their radii vary log-normally around a median."""
-    centres = body.within(draw_places(body.density(reach_um, 0.06), grid, count, random), grid, random)
+    centres = body.within(draw_places(body.density(reach_um, 0.03) * body.patches, grid, count, random), grid, random)
     return Beads([centres], [radius_um * random.lognormal(0, spread, len(centres)).clip(0.4, 2.5)])
 
 

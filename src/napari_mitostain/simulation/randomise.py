@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from napari_mitostain.config import SimulationSettings
+from napari_mitostain.config import (
+    CELL_BOUNDS,
+    MICROSCOPE_BOUNDS,
+    Bounds,
+    CellSettings,
+    MicroscopeSettings,
+    SimulationSettings,
+)
 
-_FOCUS_UM = 0.9
+_FOCUS_UM = 0.7
 """How far up or down the focus lies at most."""
 
 _CELL = {
@@ -38,6 +45,7 @@ _MICROSCOPE = {
     "coma": 2.0,
     "astigmatism": 2.0,
     "illumination": 1.5,
+    "mottle": 2.0,
     "dust": 2.0,
     "brightfield_electrons": 1.6,
     "fluorescence_electrons": 1.8,
@@ -65,20 +73,24 @@ def randomised(settings: SimulationSettings, random: np.random.Generator) -> Sim
         settings,
         randomise=0.0,
         focus_um=settings.focus_um + strength * _FOCUS_UM * random.uniform(-1, 1),
-        cell=replace(settings.cell, **_varied(settings.cell, _CELL, strength, random)),
-        microscope=replace(settings.microscope, **_varied(settings.microscope, _MICROSCOPE, strength, random)),
+        cell=replace(settings.cell, **_varied(settings.cell, _CELL, CELL_BOUNDS, strength, random)),
+        microscope=replace(
+            settings.microscope, **_varied(settings.microscope, _MICROSCOPE, MICROSCOPE_BOUNDS, strength, random)
+        ),
     )
 
 
 def _varied(
-    settings: Any, factors: Mapping[str, float], strength: float, random: np.random.Generator
+    settings: CellSettings | MicroscopeSettings,
+    factors: Mapping[str, float],
+    bounds: Bounds,
+    strength: float,
+    random: np.random.Generator,
 ) -> dict[str, Any]:
-    """Multiply each setting by a factor that is drawn, evenly on a logarithmic scale; parts stay below 1."""
+    """Multiply each setting by a factor that is drawn, evenly on a logarithmic scale, and keep it within its bounds."""
     found: dict[str, Any] = {}
     for name, most in factors.items():
-        value, factor = getattr(settings, name), most ** (strength * random.uniform(-1, 1))
-        if isinstance(value, tuple):
-            found[name] = tuple(float(each * factor) for each in value)
-        else:
-            found[name] = float(min(value * factor, 0.95) if 0 < value < 0.95 else value * factor)
+        scaled = np.array(getattr(settings, name)) * most ** (strength * random.uniform(-1, 1))
+        kept = scaled.clip(*bounds[name]).tolist()
+        found[name] = tuple(kept) if isinstance(kept, list) else kept
     return found
