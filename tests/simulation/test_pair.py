@@ -69,6 +69,13 @@ def test_fluorescence_is_bright_where_mitochondria_are(phantom):
     assert plane[labelled].mean() > 1.5 * plane[~labelled].mean()
 
 
+def test_a_field_without_cells_is_even_and_dark():
+    empty = SimulationSettings(shape=(64, 64), randomise=0, cell=CellSettings(empty=1, debris=0))
+    pair = simulate_pair(empty, 1)
+    assert pair.brightfield.std() < 0.15 * pair.brightfield.mean()
+    assert pair.mitochondria.max() < 25
+
+
 def test_large_pixels_collect_the_light_of_small_ones():
     plain = SimulationSettings(shape=(32, 32), pixel_size_um=0.24, randomise=0)
     pair = simulate_pair(plain, 2)

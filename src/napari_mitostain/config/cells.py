@@ -8,6 +8,7 @@ from napari_mitostain.config.base import Bounds, Settings, require_between, requ
 from napari_mitostain.errors import SettingsError
 
 CELL_BOUNDS: Bounds = {
+    "empty": (0, 1),
     "crowding": (0, 10),
     "mitochondria": (0, 3),
     "gathering_um": (1, 100),
@@ -58,13 +59,13 @@ class Indices(Settings):
     """
 
     medium: float = 1.337
-    cytoplasm: float = 1.364
-    nucleoplasm: float = 1.357
+    cytoplasm: float = 1.368
+    nucleoplasm: float = 1.361
     envelope: float = 1.385
     nucleolus: float = 1.378
     mitochondrion: float = 1.40
     lipid: float = 1.46
-    vesicle: float = 1.395
+    vesicle: float = 1.405
     vacuole: float = 1.345
     fibre: float = 1.38
     debris: float = 1.42
@@ -85,6 +86,8 @@ class CellSettings(Settings):
 
     Attributes
     ----------
+    empty : float
+        Part of the fields that no cell is in, only debris: a generator should learn to leave them dark.
     crowding : float
         Cells in view beside the first, for a field of 82 µm.
     mitochondria : float
@@ -118,22 +121,23 @@ class CellSettings(Settings):
     indices : Indices
     """
 
+    empty: float = 0.0
     crowding: float = 1.2
-    mitochondria: float = 0.31
-    gathering_um: float = 15.0
+    mitochondria: float = 0.35
+    gathering_um: float = 20.0
     fragmented: float = 0.4
     tube_um: float = 3.4
-    tube_radius_um: tuple[float, float] = (0.15, 0.22)
-    fragment_radius_um: tuple[float, float] = (0.17, 0.28)
-    branching: float = 0.25
-    fusion: float = 0.3
-    label_cytosol: float = 0.02
+    tube_radius_um: tuple[float, float] = (0.16, 0.23)
+    fragment_radius_um: tuple[float, float] = (0.19, 0.29)
+    branching: float = 0.12
+    fusion: float = 0.2
+    label_cytosol: float = 0.012
     vesicles: float = 1.4
     vacuoles: float = 0.03
-    lipid: float = 0.07
-    vesicle_um: float = 0.21
+    lipid: float = 0.18
+    vesicle_um: float = 0.19
     vacuole_um: float = 0.4
-    lipid_um: float = 0.2
+    lipid_um: float = 0.18
     fibres: float = 0.05
     texture: float = 0.0015
     texture_um: float = 0.4

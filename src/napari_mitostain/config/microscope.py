@@ -23,6 +23,7 @@ MICROSCOPE_BOUNDS: Bounds = {
     "brightfield_electrons": (1, 1e6),
     "fluorescence_electrons": (1, 1e6),
     "background_electrons": (0, 1e6),
+    "headroom": (1, 100),
     "read_noise": (0, 1e4),
     "row_noise": (0, 1e4),
 }
@@ -60,27 +61,31 @@ class MicroscopeSettings(Settings):
         Electrons a pixel collects from undisturbed brightfield, and from a mitochondrion in focus.
     background_electrons : float
         Electrons from stray light in fluorescence.
+    headroom : float
+        Brightest fluorescence that a frame reaches at least, relative to a mitochondrion in focus: what is brighter
+        than mitochondria sets the contrast of a frame.
     read_noise, row_noise : float
         Root mean square in electrons, of a pixel (1.6 is common for sCMOS) and of a row.
     """
 
     objective_na: float = 1.42
-    condenser_na: float = 0.25
+    condenser_na: float = 0.3
     directions: int = 12
-    brightfield_um: float = 0.53
+    brightfield_um: float = 0.52
     emission_um: float = 0.51
     medium_index: float = 1.36
-    brightfield_offset_um: float = -1.0
+    brightfield_offset_um: float = -0.7
     spherical: float = 0.03
     coma: float = 0.02
     astigmatism: float = 0.02
     illumination: float = 0.05
-    mottle: float = 0.02
+    mottle: float = 0.025
     dust: float = 3.0
     registration_px: float = 0.5
-    brightfield_electrons: float = 600.0
+    brightfield_electrons: float = 650.0
     fluorescence_electrons: float = 90.0
     background_electrons: float = 6.0
+    headroom: float = 3.2
     read_noise: float = 1.6
     row_noise: float = 0.4
 

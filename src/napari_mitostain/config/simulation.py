@@ -42,7 +42,7 @@ class SimulationSettings(Settings):
     planes: int = 1
     plane_spacing_um: float = 0.5
     pixel_size_um: float = 0.08
-    focus_um: float = 1.5
+    focus_um: float = 1.1
     bits: Literal[8, 16] = 8
     scaling: Scaling = "frame"
     randomise: float = 1.0

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import CellSettings
-from napari_mitostain.simulation.grid import Grid, Plane, Points, draw_places, noise_field
+from napari_mitostain.simulation.grid import FRAME_UM2, Grid, Plane, Points, draw_places, noise_field
 
 _WHOLE_CELL_UM = 50.0
 """A field at least this wide has the first cell's nucleus in its middle; a smaller one looks beside it."""
 
-_FIELD_UM2 = 82.0**2
 _APART_UM = 34.0
 """Least distance of the middles of two cells."""
 
@@ -70,7 +69,7 @@ class Body:
     def within(self, places: Points, grid: Grid, random: np.random.Generator) -> Points:
         """Give places a height between coverslip and upper membrane, and drop those that fall into a nucleus."""
         rows, columns = grid.columns_at(places)
-        height = random.uniform(0.2, 1, len(places)) * (self.thickness[rows, columns] - 0.35)
+        height = random.triangular(0.15, 0.4, 0.95, len(places)) * (self.thickness[rows, columns] - 0.35)
         lifted = np.column_stack([height, places[:, 1:]])
         return lifted[self.is_free(lifted, grid)]
 
@@ -106,14 +105,16 @@ def shape_body(field: Grid, settings: CellSettings, random: np.random.Generator)
         nuclear[nearer], beside[nearer] = own_nuclear[nearer], own_beside[nearer]
     ruffles = 0.05 * noise_field(field, 0.4, 3, random) + 0.08 * noise_field(field, 1.5, 4, random)
     ruffled = height * (1 + ruffles).clip(0.5)
-    patches = np.exp(0.6 * noise_field(field, 3.0, 3, random) - 0.18)
+    patches = np.exp(0.5 * noise_field(field, 3.0, 3, random) - 0.125)
     nuclear *= 1 + 0.02 * noise_field(field, 1.0, 3, random)
     sigma = 0.16 / field.spacing_um[1]
     return Body(gaussian_filter(ruffled, sigma), nuclear, beside, heading, expression, patches)
 
 
 def _middles(field: Grid, settings: CellSettings, random: np.random.Generator) -> list[Points]:
-    """Place the first cell in the middle or beside it, and others apart from it."""
+    """Place the first cell in the middle or beside it, and others apart from it; or none."""
+    if settings.empty and random.random() < settings.empty:
+        return []
     _, length, width = field.extent_um
     aside = max(0.0, _WHOLE_CELL_UM - min(length, width)) * random.uniform(0.1, 0.7)
     direction = random.uniform(0, 2 * np.pi)
@@ -128,7 +129,7 @@ def _middles(field: Grid, settings: CellSettings, random: np.random.Generator) -
 
 
 def _others(field: Grid, settings: CellSettings) -> float:
-    return settings.crowding * field.extent_um[1] * field.extent_um[2] / _FIELD_UM2
+    return settings.crowding * field.extent_um[1] * field.extent_um[2] / FRAME_UM2
 
 
 def _one_cell(field: Grid, middle: Points, heading: float, random: np.random.Generator) -> tuple[Plane, Plane, Plane]:
@@ -142,7 +143,7 @@ def _one_cell(field: Grid, middle: Points, heading: float, random: np.random.Gen
     length, width = random.uniform(32, 52), random.uniform(17, 27)
     taper = width * (1 - 0.45 * np.abs(along / length).clip(0, 1) ** 1.5)
     radius = np.hypot(along / length, across / taper) / (1 + wave.clip(-0.5))
-    long, broad = random.uniform(8.8, 11.5), random.uniform(6.4, 8.2)
+    long, broad = random.uniform(8.3, 11.0), random.uniform(6.0, 7.8)
     nuclear = np.hypot(along / long, across / broad) * (1 + wave / 4)
     domed = 0.7 * (1 - radius**6).clip(0) ** 0.5 + 1.2 * (1 - radius**2).clip(0) + 2.0 * np.exp(-(nuclear**2) * 0.6)
     height = np.where(radius < 1, domed, 0)

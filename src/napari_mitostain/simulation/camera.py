@@ -12,9 +12,6 @@ from napari_mitostain.config import MicroscopeSettings, SimulationSettings
 _BRIGHTFIELD_RANGE = (0.5, 2.45)
 """Darkest and brightest intensity that a real frame reaches at least, relative to undisturbed light."""
 
-_FLUORESCENCE_RANGE = 2.2
-"""Brightest fluorescence that a real frame reaches at least, relative to a mitochondrion in focus."""
-
 _MITOCHONDRION = 0.16
 """Intensity of a straight mitochondrion in focus, in label times µm."""
 
@@ -49,7 +46,7 @@ def record_fluorescence(
     microscope = settings.microscope
     gain = microscope.fluorescence_electrons / _MITOCHONDRION
     seen = _exposed(intensity * np.float32(gain) + microscope.background_electrons, random, microscope)
-    least = microscope.background_electrons, _FLUORESCENCE_RANGE * microscope.fluorescence_electrons
+    least = microscope.background_electrons, microscope.headroom * microscope.fluorescence_electrons
     return _grey(seen, least, settings)
 
 

@@ -12,6 +12,9 @@ from scipy.fft import irfft2
 Points = NDArray[np.float64]
 """Rows of height, row and column in µm."""
 
+FRAME_UM2 = 82.0**2
+"""Area of a frame of 1024×1024 pixels, for which numbers of cells and of specks of dust are given."""
+
 Plane = NDArray[np.float32]
 """A map (Y, X) seen from above."""
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_mitostain.config import MicroscopeSettings
-from napari_mitostain.simulation.grid import Grid, Plane, noise_field
+from napari_mitostain.simulation.grid import FRAME_UM2, Grid, Plane, noise_field
 
-_FIELD_UM2 = 82.0**2
 _STAIN_UM = 1.5
 
 
@@ -30,7 +29,7 @@ def dirt(grid: Grid, microscope: MicroscopeSettings, random: np.random.Generator
     """Return factors around 1 (Y, X): smooth stains, and Fresnel's rings around specks far from the focal plane."""
     factors: Plane = 1 + np.float32(microscope.mottle) * noise_field(grid, _STAIN_UM, 4, random)
     _, length, width = grid.extent_um
-    for _ in range(random.poisson(microscope.dust * length * width / _FIELD_UM2)):
+    for _ in range(random.poisson(microscope.dust * length * width / FRAME_UM2)):
         row, column = random.uniform(0, length), random.uniform(0, width)
         size, contrast = random.uniform(0.6, 2.0), random.uniform(0.03, 0.12) * random.choice([-1, 1])
         squared = (grid.axis(1)[:, None] - np.float32(row)) ** 2 + (grid.axis(2) - np.float32(column)) ** 2

@@ -17,7 +17,7 @@ from napari_mitostain.config import (
     SimulationSettings,
 )
 
-_FOCUS_UM = 0.7
+_FOCUS_UM = 0.5
 """How far up or down the focus lies at most."""
 
 _CELL = {
@@ -50,6 +50,7 @@ _MICROSCOPE = {
     "brightfield_electrons": 1.6,
     "fluorescence_electrons": 1.8,
     "background_electrons": 2.0,
+    "headroom": 1.5,
     "row_noise": 2.0,
 }
 """By what factor each setting is at most raised or lowered."""
