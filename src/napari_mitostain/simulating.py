@@ -102,13 +102,13 @@ def _is_there(output: Path, name: str) -> bool:
 
 def _record(output: Path, settings: SimulationSettings, overwrite: bool) -> None:
     """Save the settings, or compare them with those that are saved: one folder, one distribution of pairs."""
-    file, text = output / _SETTINGS, json.dumps(settings.to_dict(), indent=2)
-    if file.exists() and not overwrite and file.read_text() != text:
+    file, text = output / _SETTINGS, json.dumps(settings.to_dict(), indent=2).encode()
+    if file.exists() and not overwrite and not (file.is_file() and file.read_bytes() == text):
         raise FileError(
             f"Expected the settings that {output} was begun with ({_SETTINGS}), got others; "
             "choose another folder, or add --overwrite."
         )
-    atomic_write(file, text.encode())
+    atomic_write(file, text)
 
 
 def _write(output: Path, name: str, pair: SimulatedPair, seed: int) -> None:

@@ -116,6 +116,7 @@ def test_what_cannot_be_simulated_is_refused_in_a_sentence(settings, words):
     ("settings", "words"),
     [
         (lambda: SimulationSettings(bits=12), "8 or 16 bits"),
+        (lambda: SimulationSettings(shape=(16, 2048), pixel_size_um=0.2), "field"),
         (lambda: SimulationSettings(scaling="each"), "scaling"),
         (lambda: SimulationSettings(randomise=-1), "randomise"),
         (lambda: SimulationSettings(cell=5), "cell"),

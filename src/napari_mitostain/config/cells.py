@@ -19,6 +19,7 @@ CELL_BOUNDS: Bounds = {
     "branching": (0, 1),
     "fusion": (0, 1),
     "label_cytosol": (0, 1),
+    "aggregates": (0, 1),
     "vesicles": (0, 20),
     "vacuoles": (0, 20),
     "lipid": (0, 20),
@@ -39,9 +40,11 @@ class Indices(Settings):
 
     Attributes
     ----------
-    medium, cytoplasm, nucleolus, mitochondrion : float
-        Within the ranges of the review of Liu et al., Lab Chip 16, 634-644 (2016): 1.337, 1.36 to 1.39, 1.375 to 1.385,
-        and 1.40 to 1.42.
+    medium, cytoplasm, nucleolus : float
+        Within the ranges of the review of Liu et al., Lab Chip 16, 634-644 (2016): 1.337, 1.36 to 1.39, and 1.375 to
+        1.385.
+    mitochondrion : float
+        There 1.40 to 1.42; a little less, since mitochondria of the real series can hardly be seen between granules.
     nucleoplasm : float
         Below cytoplasm: Schürmann et al., J. Biophotonics 9, 1068-1076 (2016).
     envelope : float
@@ -50,8 +53,8 @@ class Indices(Settings):
     lipid : float
         Triglycerides, of which lipid droplets are made.
     vesicle, vacuole : float
-        Lysosomes and other dense granules (Choi et al., Nat. Methods 4, 717-719, 2007, saw granules up to 1.40), and
-        watery ones.
+        Lysosomes and other dense granules, set a little above what Choi et al., Nat. Methods 4, 717-719 (2007) saw in
+        whole cells (1.36 to 1.40), which is blurred, so that the contrast is that of the real series; and watery ones.
     fibre : float
         A bundle of actin: protein at 0.2 to 0.3 g/ml, at 0.18 ml/g (Barer, Nature 169, 366-367, 1952).
     debris : float
@@ -61,9 +64,9 @@ class Indices(Settings):
     medium: float = 1.337
     cytoplasm: float = 1.368
     nucleoplasm: float = 1.361
-    envelope: float = 1.385
-    nucleolus: float = 1.378
-    mitochondrion: float = 1.40
+    envelope: float = 1.395
+    nucleolus: float = 1.385
+    mitochondrion: float = 1.395
     lipid: float = 1.46
     vesicle: float = 1.405
     vacuole: float = 1.345
@@ -104,6 +107,8 @@ class CellSettings(Settings):
         Parts of the tubes that begin on another, and whose end meets another.
     label_cytosol : float
         Label that has not reached a mitochondrion, relative to that in the outer membrane.
+    aggregates : float
+        Number of lumps of label, brighter than mitochondria.
     vesicles, vacuoles, lipid : float
         Numbers of granules of each kind.
     vesicle_um, vacuole_um, lipid_um : float
@@ -123,16 +128,17 @@ class CellSettings(Settings):
 
     empty: float = 0.0
     crowding: float = 1.2
-    mitochondria: float = 0.35
+    mitochondria: float = 0.29
     gathering_um: float = 20.0
     fragmented: float = 0.4
-    tube_um: float = 3.4
-    tube_radius_um: tuple[float, float] = (0.16, 0.23)
+    tube_um: float = 3.1
+    tube_radius_um: tuple[float, float] = (0.155, 0.225)
     fragment_radius_um: tuple[float, float] = (0.19, 0.29)
     branching: float = 0.12
     fusion: float = 0.2
-    label_cytosol: float = 0.012
-    vesicles: float = 1.4
+    label_cytosol: float = 0.018
+    aggregates: float = 0.0008
+    vesicles: float = 1.7
     vacuoles: float = 0.03
     lipid: float = 0.18
     vesicle_um: float = 0.19

@@ -82,10 +82,10 @@ class MicroscopeSettings(Settings):
     mottle: float = 0.025
     dust: float = 3.0
     registration_px: float = 0.5
-    brightfield_electrons: float = 650.0
+    brightfield_electrons: float = 750.0
     fluorescence_electrons: float = 90.0
     background_electrons: float = 6.0
-    headroom: float = 3.2
+    headroom: float = 3.5
     read_noise: float = 1.6
     row_noise: float = 0.4
 

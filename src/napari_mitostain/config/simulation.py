@@ -12,6 +12,9 @@ from napari_mitostain.errors import SettingsError
 
 Scaling = Literal["frame", "stack"]
 
+_WIDEST_UM = 200.0
+"""Cells are grown and lit on pixels of at most 0.09 µm, whatever the camera's: a wider field would not fit in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulationSettings(Settings):
@@ -26,7 +29,7 @@ class SimulationSettings(Settings):
     plane_spacing_um : float
         Distance of the focal planes, 0.01 to 10.
     pixel_size_um : float
-        Side of a pixel in the object, 0.03 to 0.25.
+        Side of a pixel in the object, 0.03 to 0.25; the field is at most 200 µm wide.
     focus_um : float
         Height of the middle plane above the coverslip; most mitochondria of spread cells lie there.
     bits : {8, 16}
@@ -57,6 +60,11 @@ class SimulationSettings(Settings):
         require_whole_between("planes", self.planes, 1, 200)
         require_between("plane spacing", self.plane_spacing_um, 0.01, 10)
         require_between("pixel size", self.pixel_size_um, 0.03, 0.25)
+        if max(self.shape) * self.pixel_size_um > _WIDEST_UM:
+            raise SettingsError(
+                f"Expected a field of at most {_WIDEST_UM:g} µm, got {max(self.shape) * self.pixel_size_um:g} µm; "
+                "ask for fewer or smaller pixels."
+            )
         require_between("focus", self.focus_um, -100, 100)
         require_between("randomise", self.randomise, 0, 3)
         require_choice("scaling", self.scaling, Scaling)

@@ -77,7 +77,7 @@ class Body:
         """Tell which points lie within a cell and outside its nucleus, each with a little room."""
         rows, columns = grid.columns_at(points)
         height, top = points[:, 0], self.thickness[rows, columns]
-        nuclear = np.hypot(self.nuclear[rows, columns], (height - NUCLEUS_MIDDLE_UM) / NUCLEUS_HALF_UM)
+        nuclear = np.hypot(self.nuclear[rows, columns] ** 2, (height - NUCLEUS_MIDDLE_UM) / NUCLEUS_HALF_UM)
         inside: NDArray[np.bool_] = (height > 0.25) & (height < top - 0.25) & (nuclear > 1.03)
         return inside
 
@@ -116,7 +116,7 @@ def _middles(field: Grid, settings: CellSettings, random: np.random.Generator) -
     if settings.empty and random.random() < settings.empty:
         return []
     _, length, width = field.extent_um
-    aside = max(0.0, _WHOLE_CELL_UM - min(length, width)) * random.uniform(0.1, 0.7)
+    aside = max(0.0, _WHOLE_CELL_UM - min(length, width)) * random.uniform(0.1, 0.9)
     direction = random.uniform(0, 2 * np.pi)
     scatter = random.uniform(-0.12, 0.12, 2) * min(length, width, _WHOLE_CELL_UM)
     away = aside * np.array([np.sin(direction), np.cos(direction)])

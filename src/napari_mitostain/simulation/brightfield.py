@@ -17,7 +17,7 @@ from scipy.fft import fft2, ifft2
 
 from napari_mitostain.config import MicroscopeSettings
 from napari_mitostain.simulation.phantom import Phantom
-from napari_mitostain.simulation.pupil import axial_frequency, effective_aperture, frequencies, pupil
+from napari_mitostain.simulation.pupil import axial_frequency, effective_aperture, frequencies, phasor, pupil
 
 _SLAB_UM = 0.4
 """Slices are joined to slabs of about this thickness: a quarter of the light's depth of focus at 0.25 µm details."""
@@ -48,15 +48,15 @@ def image_brightfield(
     for tilt_rows, tilt_columns in light:
         tilted = rows + tilt_rows, columns + tilt_columns
         axial = axial_frequency(*tilted, wavelength, microscope)
-        turn = (2 * np.pi) * (axial - axial[0, 0])  # radians per µm, against the wave that meets no object
-        step = np.exp(1j * np.float32(spacing) * turn) * (axial > 0)
+        turn = np.float32(2 * np.pi) * (axial - axial[0, 0])  # radians per µm, against the wave that meets no object
+        step = phasor(np.float32(spacing) * turn) * (axial > 0)
         wave = slabs[-1]  # the condenser is above: light meets the highest slab first
         for slab in slabs[-2::-1]:
             wave = slab * ifft2(step * fft2(wave))
         leaving = fft2(wave) * pupil(*tilted, wavelength, microscope)
         for plane, focus in zip(image, focus_um, strict=True):
             way = np.float32(heights[0] - focus - microscope.brightfield_offset_um)
-            focused = ifft2(leaving * np.exp(1j * way * turn))
+            focused = ifft2(leaving * phasor(way * turn))
             plane += focused.real**2 + focused.imag**2
     image /= np.float32(len(light))
     return image
@@ -67,7 +67,7 @@ def _slabs(phantom: Phantom, microscope: MicroscopeSettings) -> tuple[NDArray[np
     joined = max(1, round(_SLAB_UM / phantom.slice_um))
     starts = range(0, len(phantom.excess_index), joined)
     wave_number = np.float32(2 * np.pi / microscope.brightfield_um * phantom.slice_um)
-    slabs = np.stack([np.exp(1j * wave_number * phantom.excess_index[i : i + joined].sum(axis=0)) for i in starts])
+    slabs = np.stack([phasor(wave_number * phantom.excess_index[i : i + joined].sum(axis=0)) for i in starts])
     spacing = joined * phantom.slice_um
     return slabs, [(number + 0.5) * spacing for number in range(len(slabs))], spacing
 

@@ -11,7 +11,7 @@ from scipy.fft import ifft2, irfft2, rfft2
 
 from napari_mitostain.config import MicroscopeSettings
 from napari_mitostain.simulation.phantom import Phantom
-from napari_mitostain.simulation.pupil import axial_frequency, frequencies, pupil
+from napari_mitostain.simulation.pupil import axial_frequency, frequencies, phasor, pupil
 
 
 def image_fluorescence(
@@ -41,7 +41,7 @@ def image_fluorescence(
     """
     shape = (phantom.label.shape[1], phantom.label.shape[2])
     rows, columns = frequencies(shape, phantom.pixel_size_um)
-    axial = 2 * np.pi * axial_frequency(rows, columns, microscope.emission_um, microscope)
+    axial = np.float32(2 * np.pi) * axial_frequency(rows, columns, microscope.emission_um, microscope)
     lens = pupil(rows, columns, microscope.emission_um, microscope)
     by_way: dict[float, list[tuple[int, int]]] = defaultdict(list)
     for number, height in enumerate(phantom.heights_um):
@@ -50,10 +50,10 @@ def image_fluorescence(
     waves = rfft2(np.float32(phantom.slice_um) * phantom.label)  # (slices, Y, X // 2 + 1)
     spectrum = np.zeros((len(focus_um), *waves.shape[1:]), np.complex64)
     for way, meetings in by_way.items():
-        spread = ifft2(lens * np.exp(1j * np.float32(way) * axial))
+        spread = ifft2(lens * phasor(np.float32(way) * axial))
         transfer = rfft2(spread.real**2 + spread.imag**2)
         transfer /= transfer[0, 0].real
         for number, plane in meetings:
             spectrum[plane] += transfer * waves[number]
     across = rows * np.float32(shift_um[0]) + columns[:, : spectrum.shape[2]] * np.float32(shift_um[1])
-    return irfft2(spectrum * np.exp(-2j * np.pi * across), s=shape).clip(0).astype(np.float32, copy=False)
+    return irfft2(spectrum * phasor(np.float32(-2 * np.pi) * across), s=shape).clip(0).astype(np.float32, copy=False)

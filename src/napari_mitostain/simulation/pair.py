@@ -62,6 +62,11 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
     SimulatedPair
         Both stacks (planes, rows, columns).
 
+    Raises
+    ------
+    SettingsError
+        If the seed is negative or no whole number.
+
     Examples
     --------
     >>> pair = simulate_pair(SimulationSettings(shape=(64, 64), bits=16), seed=3)

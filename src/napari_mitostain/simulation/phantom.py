@@ -23,7 +23,7 @@ _EDGE_UM = 0.1
 _MEMBRANE_UM = 0.06
 """Half width of the labelled outer membrane: thinner than light resolves, thick enough for the grid."""
 
-_ENVELOPE = 0.025
+_ENVELOPE = 0.02
 """Width of the nuclear envelope in radii of the nucleus."""
 
 
@@ -68,8 +68,7 @@ def grow_phantom(
     Returns
     -------
     Phantom
-        As many slices as the highest cell needs. The label is in the outer membrane of mitochondria and, faintly, in
-        the cytosol.
+        As many slices as the highest cell needs.
     """
     spacing = (_SLICE_UM, pixel_size_um, pixel_size_um)
     body = shape_body(Grid((1, *shape), spacing), settings, random)
@@ -78,11 +77,27 @@ def grow_phantom(
     mitochondria = voxels_of(grow_mitochondria(body, grid, settings, random), grid)
     excess, cytosol = _fill_body(body, grid, settings, random)
     _draw_organelles(excess, body, mitochondria, grid, settings, random)
+    label = _label(body, mitochondria, cytosol, grid, settings, random)
+    return Phantom(excess, label, pixel_size_um, _SLICE_UM)
+
+
+def _label(
+    body: Body,
+    mitochondria: Voxels,
+    cytosol: NDArray[np.float32],
+    grid: Grid,
+    settings: CellSettings,
+    random: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Label the outer membrane of mitochondria, as much as their cell makes; faintly the cytosol; and a few lumps."""
     label = np.float32(settings.label_cytosol) * cytosol * body.expression
     membrane = np.exp(-((mitochondria.distance_um / _MEMBRANE_UM) ** 2) / 2)
     made = body.expression.reshape(-1)[mitochondria.at % body.expression.size]
     label.reshape(-1)[mitochondria.at] += made * membrane
-    return Phantom(excess, label, pixel_size_um, _SLICE_UM)
+    count = random.poisson(settings.aggregates * body.area_um2(grid))
+    lumps = voxels_of(_grow_granules(body, grid, count, 0.3, 0.4, settings.gathering_um, random), grid)
+    label.reshape(-1)[lumps.at] += random.lognormal(0, 0.5) * lumps.filled(_EDGE_UM)
+    return label
 
 
 def _fill_body(
@@ -108,7 +123,7 @@ def _fill_body(
 
 def _covered(nuclear: Plane, height: np.float32) -> Plane:
     """Return the part of a slice's thickness that lies within the nucleus: smooth, so that its dome has no terraces."""
-    half = NUCLEUS_HALF_UM * np.sqrt((1 - nuclear**2).clip(0))
+    half = NUCLEUS_HALF_UM * np.sqrt((1 - nuclear**4).clip(0))  # flat, with steep sides
     above, below = height - NUCLEUS_MIDDLE_UM + _SLICE_UM / 2, height - NUCLEUS_MIDDLE_UM - _SLICE_UM / 2
     part: Plane = (above.clip(-half, half) - below.clip(-half, half)) / np.float32(_SLICE_UM)
     return part

@@ -22,7 +22,7 @@ _FOCUS_UM = 0.5
 
 _CELL = {
     "crowding": 2.0,
-    "mitochondria": 1.8,
+    "mitochondria": 2.0,
     "gathering_um": 1.6,
     "fragmented": 1.8,
     "tube_um": 1.5,
@@ -31,6 +31,7 @@ _CELL = {
     "branching": 1.5,
     "fusion": 1.5,
     "label_cytosol": 2.0,
+    "aggregates": 3.0,
     "vesicles": 2.0,
     "vacuoles": 3.0,
     "lipid": 3.0,
@@ -50,7 +51,7 @@ _MICROSCOPE = {
     "brightfield_electrons": 1.6,
     "fluorescence_electrons": 1.8,
     "background_electrons": 2.0,
-    "headroom": 1.5,
+    "headroom": 1.6,
     "row_noise": 2.0,
 }
 """By what factor each setting is at most raised or lowered."""
