@@ -13,7 +13,7 @@ from napari_mitostain.errors import SettingsError
 Scaling = Literal["frame", "stack"]
 
 _WIDEST_UM = 200.0
-"""Cells are grown and lit on pixels of at most 0.09 µm, whatever the camera's: a wider field would not fit in memory."""
+"""Cells are grown and lit on pixels of at most 0.09 µm, whatever the camera's: a wider field needs too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
