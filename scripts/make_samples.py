@@ -10,18 +10,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
-import numpy as np
 from numpy.typing import NDArray
-from tifffile import TiffWriter
 
 import napari_mitostain
-from napari_mitostain.simulation import SimulatedPair, simulate_cell
+from napari_mitostain.config import SimulationSettings
+from napari_mitostain.simulating import ome_tiff
+from napari_mitostain.simulation import SimulatedPair, simulate_cell, simulate_pair
 
 SAMPLES = Path(napari_mitostain.__file__).parent / "samples"
-STACK_SEED, PAIR_SEED = 3, 1
-_SOFTWARE = "napari-mitostain, scripts/make_samples.py"
+STACK_SEED, PAIR_SEED = 10, 1
+STACK = SimulationSettings(planes=5, focus_um=1.6, scaling="stack", randomise=0.0)
+"""A little higher than most mitochondria lie: below the cell there is nothing to see."""
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=SAMPLES)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    stack = simulate_cell(seed=STACK_SEED)
+    stack = simulate_pair(STACK, STACK_SEED)
     write(folder / "brightfield_stack.ome.tif", stack.brightfield, "Brightfield", stack, STACK_SEED)
     write(folder / "stack_mitochondria.ome.tif", stack.mitochondria, "Mitochondria", stack, STACK_SEED)
     pair = simulate_cell(planes=1, seed=PAIR_SEED)
@@ -38,26 +38,9 @@ def main() -> None:
     write(folder / "pair_mitochondria.ome.tif", pair.mitochondria[0], "Mitochondria", pair, PAIR_SEED)
 
 
-def write(path: Path, image: NDArray[np.uint8], channel: str, pair: SimulatedPair, seed: int) -> None:
-    """Write a plane (Y, X) or stack (Z, Y, X) as 8-bit OME-TIFF, without loss.
-
-    The package's own writer stores stains, which are float32 and uncompressed, so tifffile writes these.
-    """
-    sizes: dict[str, Any] = {"X": pair.pixel_size_um, "Y": pair.pixel_size_um}
-    if image.ndim == 3:
-        sizes["Z"] = pair.plane_spacing_um
-    metadata: dict[str, Any] = {
-        "axes": "ZYX"[-image.ndim :],
-        "UUID": str(uuid5(NAMESPACE_OID, f"napari-mitostain sample {path.name}")),  # by default random
-        "Name": path.name,
-        "Creator": _SOFTWARE,
-        "Description": f"{channel} of a simulated cell, not of a real one: simulate_cell(seed={seed}).",
-        "Channel": {"Name": [f"{channel} (simulated)"]},
-    }
-    for axis, size in sizes.items():
-        metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    with TiffWriter(path, ome=True, byteorder="<") as tif:
-        tif.write(image, compression="zlib", predictor=True, photometric="minisblack", metadata=metadata)
+def write(path: Path, image: NDArray[Any], channel: str, pair: SimulatedPair, seed: int) -> None:
+    """Write a plane (Y, X) or stack (Z, Y, X)."""
+    path.write_bytes(ome_tiff(image, path.name, channel, pair, f"scripts/make_samples.py, seed {seed}."))
     print(f"{path.name}: {image.shape}, {path.stat().st_size / 1e6:.2f} MB")
 
 

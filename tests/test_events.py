@@ -16,6 +16,7 @@ from napari_mitostain.events import (
     Finding,
     Measured,
     Notice,
+    PairDone,
     PlaneDone,
     RunDone,
     RunStarted,
@@ -29,6 +30,7 @@ EVENTS = [
     TILE,
     PlaneDone(plane=(0,), values=np.zeros((2, 3), np.float32), done=1, total=2),
     Notice(message="said"),
+    PairDone(name="a.tif", kept=True, done=1, total=2),
     StepDone(step=3, fraction=0.25),
     EpochDone(epoch=1, fraction=0.5, losses={"l1": 0.5}, scores={}),
     Measured(done=1, total=2),
@@ -52,7 +54,7 @@ def test_event_is_a_json_object_that_names_its_kind_and_time(event: object) -> N
 
 def test_json_has_the_plain_values_and_leaves_arrays_and_slices_out() -> None:
     assert TILE.to_dict() == {"event": "TileDone", "time": TILE.time, "plane": (1,), "fraction": 0.5}
-    epoch = EVENTS[4].to_dict()
+    epoch = EVENTS[5].to_dict()
     assert epoch["losses"] == {"l1": 0.5}
     assert epoch["scores"] == {}
 

@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": _BASE | _ARRAYS | {"model", "prefetching"},
     "evaluation": _BASE | _ARRAYS | {"model"},
     "weighing": _BASE | _ARRAYS,
+    "simulating": _BASE | _ARRAYS | {"simulation"},
     "benchmarking": _BASE | _ARRAYS | {"model", "prefetching", "staining", "training"},
 }
 _CORE = set(ALLOWED)

@@ -104,6 +104,25 @@ class FileDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairDone(Event):
+    """A simulated pair is in its folder.
+
+    Attributes
+    ----------
+    name : str
+        Of both files.
+    kept : bool
+        Whether it was there before.
+    done, total : int
+    """
+
+    name: str
+    kept: bool
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding(Event):
     """Something that was found out about the pairs of a run before it trains.
 

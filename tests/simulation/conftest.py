@@ -1,25 +1,27 @@
-"""A small phantom cell that several tests look at."""
+"""A small phantom that several tests look at."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from napari_mitostain.simulation.body import CellBody, shape_body
+from napari_mitostain.config import CellSettings
+from napari_mitostain.simulation.body import Body, shape_body
 from napari_mitostain.simulation.grid import Grid
-from napari_mitostain.simulation.phantom import Phantom, grow_cell
+from napari_mitostain.simulation.phantom import Phantom, grow_phantom
 
 
 @pytest.fixture(scope="session")
 def grid() -> Grid:
-    return Grid((26, 160, 144), (0.25, 0.08, 0.08))
+    return Grid((30, 180, 160), (0.2, 0.08, 0.08))
 
 
 @pytest.fixture(scope="session")
-def body(grid: Grid) -> CellBody:
-    return shape_body(grid, np.random.default_rng(5))
+def body(grid: Grid) -> Body:
+    """The body of `phantom`: shaped first, from the same seed."""
+    return shape_body(grid, CellSettings(), np.random.default_rng(5))
 
 
 @pytest.fixture(scope="session")
 def phantom(grid: Grid) -> Phantom:
-    return grow_cell(grid, np.random.default_rng(5))
+    return grow_phantom((180, 160), 0.08, CellSettings(), np.random.default_rng(5))

@@ -1,57 +1,119 @@
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from napari_mitostain.config import CellSettings, Indices
 from napari_mitostain.simulation.body import shape_body
 from napari_mitostain.simulation.grid import Grid
-from napari_mitostain.simulation.organelles import surface_distance
-from napari_mitostain.simulation.phantom import LIPID, MEDIUM, grow_mitochondria
+from napari_mitostain.simulation.mitochondria import grow_mitochondria
+from napari_mitostain.simulation.phantom import grow_phantom
+
+WHOLE = Grid((30, 270, 270), (0.2, 0.3, 0.3))
+"""A field of 81 µm."""
 
 
-def test_phantom_fits_its_grid(phantom, grid):
-    assert phantom.excess_index.shape == phantom.label.shape == grid.shape
+def test_a_phantom_has_as_many_slices_as_its_cell_is_high(phantom, body):
+    assert phantom.excess_index.shape == phantom.label.shape
     assert phantom.excess_index.dtype == phantom.label.dtype == np.float32
-    assert (phantom.slice_um, phantom.pixel_size_um) == (0.25, 0.08)
-    assert phantom.heights_um[:2] == [0.125, 0.375]
+    assert (phantom.slice_um, phantom.pixel_size_um) == (0.2, 0.08)
+    assert phantom.heights_um[:2] == pytest.approx([0.1, 0.3])
+    assert body.thickness.max() < phantom.heights_um[-1] < body.thickness.max() + 0.6
 
 
 def test_refractive_indices_are_those_of_living_matter(phantom):
-    assert phantom.excess_index.min() >= 0
-    assert LIPID - MEDIUM + 1e-6 > phantom.excess_index.max() > 1.40 - MEDIUM
+    indices = Indices()
+    assert phantom.excess_index.min() > -0.005  # texture, at the cell's faint edge
+    assert indices.lipid - indices.medium + 1e-6 > phantom.excess_index.max() > 1.39 - indices.medium
 
 
-def test_nothing_lies_above_the_cell(phantom, body, grid):
-    above = grid.heights > body.thickness + 0.5  # a voxel and the radius of what touches the surface
-    assert above.any()
+def test_nothing_lies_above_the_cell(phantom, body):
+    heights = np.array(phantom.heights_um)[:, None, None]
+    above = heights > body.thickness + 0.6  # a voxel and the radius of what touches the surface
     assert phantom.label[above].max() < 0.01
-    assert phantom.excess_index[above].max() < 0.01
 
 
-def test_whole_cell_has_an_edge_and_cell_free_background():
-    body = shape_body(Grid((4, 160, 160), (1.0, 0.4, 0.4)), np.random.default_rng(2))
-    covered = (body.thickness > 0).mean()
-    assert 0.1 < covered < 0.9
-    assert 0.5 < body.thickness[body.nucleus.max(axis=0) < 0].max() < body.thickness.max() < 6.5
+def test_a_whole_cell_has_an_edge_and_cell_free_background():
+    body = shape_body(WHOLE, CellSettings(crowding=0), np.random.default_rng(2))
+    assert 0.1 < (body.thickness > 0.3).mean() < 0.6
+    assert 0.5 < body.thickness[body.nuclear > 1].max() < body.thickness.max() < 6
+    assert 80 < (body.nuclear < 1).sum() * 0.09 < 320  # µm²: nuclei of H9c2 measure some 20 by 13 µm
 
 
-def test_membranes_of_mitochondria_are_labelled_and_their_inside_is_not(phantom, grid, body):
-    distance = surface_distance(grow_mitochondria(body, grid, np.random.default_rng(3)), grid)
-    assert distance.min() < -0.15
-    bright = phantom.label > 0.5
+def test_crowding_brings_more_cells():
+    few, many = (shape_body(WHOLE, CellSettings(crowding=n), np.random.default_rng(3)) for n in (0, 5))
+    assert many.area_um2(WHOLE) > 1.5 * few.area_um2(WHOLE)
+
+
+def test_membranes_of_mitochondria_are_labelled_and_their_inside_is_not():
+    still = CellSettings(label_cytosol=0, fusion=0, branching=0)
+    fine = grow_phantom(
+        (200, 200), 0.08, replace(still, tube_radius_um=(0.3, 0.3), fragmented=0), np.random.default_rng(7)
+    )
+    bright, inside = fine.label > 0.5, (fine.label < 0.05) & np.isclose(fine.excess_index, 1.395 - 1.337, atol=1e-4)
     assert 0.001 < bright.mean() < 0.2
-    assert phantom.excess_index[bright].mean() > 2 * phantom.excess_index[body.nucleus > 0.1].mean()
+    # of a tube of 0.6 µm, the bright wall is 0.14 µm wide and the dark inside 0.3 µm: areas of 0.13 and 0.07 µm²
+    assert inside.sum() > 0.2 * bright.sum()
 
 
-def test_mitochondria_stay_out_of_the_nucleus(phantom, body):
-    assert phantom.label[body.nucleus > 0.1].max() < 0.1
+def test_mitochondria_stay_out_of_nuclei(phantom, body):
+    middle = int(np.argmin(np.abs(np.array(phantom.heights_um) - 2.0)))
+    assert phantom.label[middle][body.nuclear < 0.9].max(initial=0) < 0.1
 
 
-def test_mitochondria_gather_at_the_nucleus():
-    grid = Grid((13, 150, 150), (0.5, 0.3, 0.3))
-    random = np.random.default_rng(4)
-    body = shape_body(grid, random)
-    beads = grow_mitochondria(body, grid, random)
-    starts = np.array([path[0] for path in beads.centres if len(path)])
-    depth = body.nucleus[grid.at(starts)]
-    cytoplasm = body.nucleus[(body.nucleus < 0) & (grid.heights < body.thickness)]
-    assert np.median(depth) > np.median(cytoplasm)
+def test_cells_differ_in_how_much_label_they_make():
+    body = shape_body(WHOLE, CellSettings(crowding=5), np.random.default_rng(3))
+    made = np.unique(body.expression[body.thickness > 0.5])
+    assert len(made) > 1
+    assert 0.3 < made.min() < made.max() < 3
+
+
+@pytest.fixture(scope="module")
+def cell():
+    return shape_body(WHOLE, CellSettings(crowding=0), np.random.default_rng(4))
+
+
+def grown(cell, **changes):
+    return grow_mitochondria(cell, WHOLE, CellSettings(**changes), np.random.default_rng(5))
+
+
+def test_mitochondria_gather_at_the_nucleus(cell):
+    starts = np.array([path[0] for path in grown(cell, gathering_um=5).centres])
+    found, all_over = (
+        cell.beside_um[WHOLE.columns_at(starts)],
+        cell.beside_um[(cell.beside_um > 0) & (cell.thickness > 1)],
+    )
+    assert np.median(found) < 0.7 * np.median(all_over)
+
+
+def test_lengths_and_radii_are_those_asked_for(cell):
+    tubes = grown(cell, fragmented=0, branching=0, fusion=0, tube_um=2.0, tube_radius_um=(0.2, 0.25))
+    lengths = np.array([len(path) * 0.1 for path in tubes.centres])
+    assert 1.2 < np.median(lengths) < 2.2  # some are cut off at the surface of the cell
+    assert lengths.max() <= 14.1
+    radii = np.concatenate(tubes.radii)
+    assert 0.2 * 0.8 <= radii.min() < 0.2 < 0.25 < radii.max() <= 0.25 * 1.2
+    fragments = grown(cell, fragmented=1, fusion=0)
+    assert max(len(path) for path in fragments.centres) <= 11
+
+
+def test_numbers_follow_the_settings(cell):
+    few, many = (len(grown(cell, mitochondria=n, branching=0, fusion=0).centres) for n in (0.1, 0.3))
+    assert many == pytest.approx(3 * few, rel=0.15)
+    assert len(grown(cell, mitochondria=0).centres) == 0
+
+
+def test_branches_begin_on_a_tube_and_bridges_end_on_another(cell):
+    branched = grown(cell, branching=1.0, fusion=0, fragmented=0)
+    starts = [tuple(path[0]) for path in branched.centres]
+    inner = {tuple(point) for path in branched.centres for point in path}
+    assert len(branched.centres) > 1.3 * len(grown(cell, branching=0, fusion=0, fragmented=0).centres)
+    assert set(starts) <= inner
+    plain, fused = grown(cell, fusion=0), grown(cell, fusion=1.0)
+    bridges = fused.centres[len(plain.centres) :]
+    ends = np.array([path[-1] for path in bridges])
+    others = np.concatenate(plain.centres)
+    assert len(bridges) > 20
+    assert max(np.linalg.norm(others - end, axis=1).min() for end in ends) < 1e-9

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Protocol
 
-from napari_mitostain.cli import benchmark, demo, evaluate, models, stain, train, weights
+from napari_mitostain.cli import benchmark, demo, evaluate, models, simulate, stain, train, weights
 from napari_mitostain.cli.parser import WRONG_INPUT, Parser
 from napari_mitostain.errors import MitostainError
 
@@ -25,7 +25,7 @@ class Command(Protocol):
         """Add the command's parser; its default ``run`` takes the parsed arguments."""
 
 
-_COMMANDS: tuple[Command, ...] = (demo, stain, weights, train, evaluate, models, benchmark)
+_COMMANDS: tuple[Command, ...] = (demo, stain, weights, train, evaluate, simulate, models, benchmark)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from napari_mitostain.events import EpochDone, Event, Notice, PlaneDone, StepDone, TileDone
+from napari_mitostain.events import EpochDone, Event, Notice, PairDone, PlaneDone, StepDone, TileDone
 
 
 def drain(events: Iterator[Event], label: str) -> Iterator[Event]:
@@ -42,7 +42,7 @@ def drain(events: Iterator[Event], label: str) -> Iterator[Event]:
             in_tiles = in_tiles or isinstance(event, TileDone)
             if isinstance(event, (TileDone, StepDone)):
                 bar.update(round(100 * event.fraction, 2) - bar.n)
-            if isinstance(event, PlaneDone) and not in_tiles:
+            if isinstance(event, (PairDone, PlaneDone)) and not in_tiles:
                 bar.update(round(100 * event.done / event.total, 2) - bar.n)
             if isinstance(event, EpochDone):
                 bar.set_postfix({name: f"{value:.3f}" for name, value in {**event.losses, **event.scores}.items()})

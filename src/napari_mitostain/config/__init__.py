@@ -1,6 +1,15 @@
 """Frozen settings: what a job was told to do, recorded with every result."""
 
-from napari_mitostain.config.base import require_above_zero, require_at_least, require_whole
+from napari_mitostain.config.base import (
+    Bounds,
+    require_above_zero,
+    require_at_least,
+    require_whole,
+    require_whole_between,
+)
+from napari_mitostain.config.cells import CELL_BOUNDS, CellSettings, Indices
+from napari_mitostain.config.microscope import MICROSCOPE_BOUNDS, MicroscopeSettings
+from napari_mitostain.config.simulation import SimulationSettings
 from napari_mitostain.config.staining import Device, Precision, ScalingSettings, Scope, StainSettings, WeightSettings
 from napari_mitostain.config.training import (
     Discriminator,
@@ -12,14 +21,21 @@ from napari_mitostain.config.training import (
 )
 
 __all__ = [
+    "CELL_BOUNDS",
+    "MICROSCOPE_BOUNDS",
+    "Bounds",
+    "CellSettings",
     "Device",
     "Discriminator",
     "DiscriminatorLoss",
     "GeneratorLoss",
+    "Indices",
+    "MicroscopeSettings",
     "Precision",
     "ScalingSettings",
     "Schedule",
     "Scope",
+    "SimulationSettings",
     "Split",
     "StainSettings",
     "TrainSettings",
@@ -27,4 +43,5 @@ __all__ = [
     "require_above_zero",
     "require_at_least",
     "require_whole",
+    "require_whole_between",
 ]

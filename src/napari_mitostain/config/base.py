@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import inf, isfinite
+from numbers import Integral, Real
 from typing import Any, Self, get_args
 
 from napari_mitostain.errors import SettingsError
+
+Bounds = Mapping[str, tuple[float, float]]
+"""Least and largest value of settings, by name."""
 
 
 class Settings:
@@ -79,3 +83,35 @@ def require_numbers(name: str, values: Sequence[float], size: int) -> None:
     """Raise `SettingsError` unless `values` are `size` finite numbers."""
     if not isinstance(values, Sequence) or len(values) != size or not all(_is_number(value) for value in values):
         raise SettingsError(f"Expected {size} numbers for {name}, got {values!r}; give {size} of them.")
+
+
+def require_whole_between(name: str, value: object, low: int, high: int) -> None:
+    """Raise `SettingsError` unless `value` is a whole number, of Python or NumPy, from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise SettingsError(f"Expected {name} to be a whole number from {low} to {high}, got {value!r}; change it.")
+
+
+def require_between(name: str, value: object, low: float, high: float) -> None:
+    """Raise `SettingsError` unless `value` is a number, of Python or NumPy, from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        raise SettingsError(f"Expected {name} to be a number from {low:g} to {high:g}, got {value!r}; change it.")
+
+
+def require_range(name: str, values: object, low: float, high: float) -> None:
+    """Raise `SettingsError` unless `values` are two numbers from `low` to `high`, the second not below the first."""
+    if not isinstance(values, (tuple, list)) or len(values) != 2:
+        raise SettingsError(f"Expected least and largest {name}, got {values!r}; give two numbers.")
+    for value in values:
+        require_between(name, value, low, high)
+    if values[0] > values[1]:
+        raise SettingsError(f"Expected least and largest {name}, got {values!r}; swap them.")
+
+
+def require_bounds(settings: Settings, bounds: Bounds) -> None:
+    """Raise `SettingsError` unless all numbers lie between their bounds, and pairs of them rise."""
+    for name, (low, high) in bounds.items():
+        value, words = getattr(settings, name), name.removesuffix("_um").removesuffix("_px").replace("_", " ")
+        if name.endswith("radius_um"):
+            require_range(words, value, low, high)
+        else:
+            require_between(words, value, low, high)

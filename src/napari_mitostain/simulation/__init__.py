@@ -1,5 +1,5 @@
-"""Simulated cells: phantom, optics and camera, for sample data and tests."""
+"""Simulated cells: phantom, optics and camera, for training, sample data and tests."""
 
-from napari_mitostain.simulation.pair import SimulatedPair, simulate_cell
+from napari_mitostain.simulation.pair import SimulatedPair, simulate_cell, simulate_pair
 
-__all__ = ["SimulatedPair", "simulate_cell"]
+__all__ = ["SimulatedPair", "simulate_cell", "simulate_pair"]

@@ -1,65 +1,72 @@
-"""What an sCMOS camera makes of the light, scaled to 8 bit as the real pairs are."""
+"""What an sCMOS camera makes of the light, scaled to 8 or 16 bit as the real pairs are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_BRIGHTFIELD_LEVEL = 80.0
-"""Grey level of undisturbed brightfield; leaves room for what lipid droplets focus, as in the real frames."""
+from napari_mitostain.config import MicroscopeSettings, SimulationSettings
 
-_DARK_LEVEL, _BRIGHT_LEVEL, _BRIGHT_PERCENTILE = 5.0, 115.0, 99.0
-"""Grey levels of no light and of the brightest percent of the fluorescence, as in the real frames."""
+_BRIGHTFIELD_RANGE = (0.5, 2.45)
+"""Darkest and brightest intensity that a real frame reaches at least, relative to undisturbed light."""
 
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """Noise of an sCMOS camera.
-
-    Attributes
-    ----------
-    brightfield_electrons, fluorescence_electrons : float
-        Electrons a pixel collects from undisturbed brightfield, and from the brightest percent of the fluorescence.
-        The defaults give the noise measured in the real pairs: 6.5 % and 2.5 %.
-    background_electrons : float
-        Electrons from stray light in fluorescence.
-    read_noise : float
-        Root mean square, in electrons; 1.6 is common for sCMOS.
-    """
-
-    brightfield_electrons: float = 240.0
-    fluorescence_electrons: float = 220.0
-    background_electrons: float = 10.0
-    read_noise: float = 1.6
+_MITOCHONDRION = 0.16
+"""Intensity of a straight mitochondrion in focus, in label times µm."""
 
 
 def record_brightfield(
-    intensity: NDArray[np.float32], random: np.random.Generator, camera: Camera = Camera()
-) -> NDArray[np.uint8]:
-    """Record relative brightfield intensity (1 without an object) as 8-bit grey levels."""
-    electrons = _exposed(intensity * camera.brightfield_electrons, random, camera)
-    return _grey(electrons * (_BRIGHTFIELD_LEVEL / camera.brightfield_electrons))
+    intensity: NDArray[np.float32], random: np.random.Generator, settings: SimulationSettings = SimulationSettings()
+) -> NDArray[Any]:
+    """Record relative brightfield intensity (1 without an object) as grey levels.
+
+    Parameters
+    ----------
+    intensity : ndarray of float32
+        (Z, Y, X).
+    random : numpy.random.Generator
+    settings : SimulationSettings
+
+    Returns
+    -------
+    ndarray of uint8 or uint16
+        (Z, Y, X). Minimum and maximum, of each plane or of all, are 0 and the largest grey level, as in the real pairs;
+        a field in which nothing is dark or bright keeps the range of one in which something is.
+    """
+    electrons = settings.microscope.brightfield_electrons
+    seen = _exposed(intensity * electrons, random, settings.microscope) / np.float32(electrons)
+    return _grey(seen, _BRIGHTFIELD_RANGE, settings)
 
 
 def record_fluorescence(
-    intensity: NDArray[np.float32], random: np.random.Generator, camera: Camera = Camera()
-) -> NDArray[np.uint8]:
-    """Record fluorescence of any unit as 8-bit grey levels; all planes (Z, Y, X) share one exposure."""
-    brightest = float(np.percentile(intensity, _BRIGHT_PERCENTILE)) or 1.0
-    electrons = _exposed(
-        intensity * (camera.fluorescence_electrons / brightest) + camera.background_electrons, random, camera
-    )
-    gain = (_BRIGHT_LEVEL - _DARK_LEVEL) / camera.fluorescence_electrons
-    return _grey(_DARK_LEVEL + electrons * gain)
+    intensity: NDArray[np.float32], random: np.random.Generator, settings: SimulationSettings = SimulationSettings()
+) -> NDArray[Any]:
+    """Record fluorescence (Z, Y, X) in label times µm as grey levels; see `record_brightfield`."""
+    microscope = settings.microscope
+    gain = microscope.fluorescence_electrons / _MITOCHONDRION
+    seen = _exposed(intensity * np.float32(gain) + microscope.background_electrons, random, microscope)
+    least = microscope.background_electrons, microscope.headroom * microscope.fluorescence_electrons
+    return _grey(seen, least, settings)
 
 
-def _exposed(expected: NDArray[np.float32], random: np.random.Generator, camera: Camera) -> NDArray[np.float64]:
-    return random.poisson(expected.clip(0)) + random.normal(0, camera.read_noise, expected.shape)
+def _exposed(
+    expected: NDArray[np.float32], random: np.random.Generator, microscope: MicroscopeSettings
+) -> NDArray[np.float32]:
+    """Return the electrons that are counted: of photons, and noise of the pixels and of the rows they are read by."""
+    counted = random.poisson(expected.clip(0)).astype(np.float32)
+    counted += np.float32(microscope.read_noise) * random.standard_normal(expected.shape, dtype=np.float32)
+    rows = random.standard_normal((*expected.shape[:-1], 1), dtype=np.float32)
+    counted += np.float32(microscope.row_noise) * rows
+    return counted
 
 
-def _grey(levels: NDArray[Any]) -> NDArray[np.uint8]:
-    grey: NDArray[np.uint8] = np.rint(levels).clip(0, 255).astype(np.uint8)
-    return grey
+def _grey(seen: NDArray[np.float32], least: tuple[float, float], settings: SimulationSettings) -> NDArray[Any]:
+    """Stretch intensities, at least over a range, to all grey levels."""
+    axes = (-2, -1) if settings.scaling == "frame" else None
+    low = np.minimum(seen.min(axis=axes, keepdims=True), least[0])
+    high = np.maximum(seen.max(axis=axes, keepdims=True), least[1])
+    largest = 2**settings.bits - 1
+    grey = np.rint((seen - low) * (largest / (high - low)))
+    levels: NDArray[Any] = grey.astype(np.uint8 if settings.bits == 8 else np.uint16)
+    return levels

@@ -1,4 +1,4 @@
-"""A box of space that phantoms are drawn into."""
+"""The box of space that phantoms are drawn into, and random fields on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.fft import irfft2
 
 Points = NDArray[np.float64]
 """Rows of height, row and column in µm."""
+
+FRAME_UM2 = 82.0**2
+"""Area of a frame of 1024×1024 pixels, for which numbers of cells and of specks of dust are given."""
+
+Plane = NDArray[np.float32]
+"""A map (Y, X) seen from above."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +44,19 @@ class Grid:
         """Return the centres of the voxels along axis 0, 1 or 2 in µm."""
         return ((np.arange(self.shape[which]) + 0.5) * self.spacing_um[which]).astype(np.float32)
 
-    @property
-    def heights(self) -> NDArray[np.float32]:
-        """Heights of the slices in µm, to be broadcast: (slices, 1, 1)."""
-        return self.axis(0)[:, None, None]
-
-    def at(self, points: Points) -> tuple[NDArray[np.intp], ...]:
-        """Return the voxels that hold points; points outside belong to the nearest voxel."""
-        cells = np.floor(points / self.spacing_um).astype(np.intp).clip(0, np.array(self.shape) - 1)
-        return tuple(cells.T)
+    def columns_at(self, points: Points) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return row and column of the voxels above or below points; those outside belong to the nearest one."""
+        cells = np.floor(points[:, 1:] / self.spacing_um[1:]).astype(np.intp).clip(0, np.array(self.shape[1:]) - 1)
+        return cells[:, 0], cells[:, 1]
 
 
-def draw_points(density: NDArray[Any], grid: Grid, count: int, random: np.random.Generator) -> Points:
-    """Draw points with a probability in proportion to a density.
+def draw_places(density: NDArray[Any], grid: Grid, count: int, random: np.random.Generator) -> Points:
+    """Draw places with a probability in proportion to a density map.
 
     Parameters
     ----------
     density : ndarray
-        Shaped like the grid, not negative.
+        Seen from above (Y, X), not negative.
     grid : Grid
     count : int
     random : numpy.random.Generator
@@ -63,35 +64,39 @@ def draw_points(density: NDArray[Any], grid: Grid, count: int, random: np.random
     Returns
     -------
     ndarray of float64
-        Points (count, 3); none if the density is zero everywhere.
+        Points (count, 3) of height 0; none if the density is zero everywhere.
     """
     total = np.cumsum(density, dtype=np.float64)
     if not total[-1] > 0:
         return np.zeros((0, 3))
-    voxels = np.searchsorted(total, random.random(count) * total[-1], side="right")
-    corners = np.stack(np.unravel_index(voxels, grid.shape), axis=1)
-    return (corners + random.random((count, 3))) * grid.spacing_um
+    pixels = np.searchsorted(total, random.random(count) * total[-1], side="right")
+    corners = np.stack([np.zeros(count), *np.unravel_index(pixels, density.shape)], axis=1)
+    return (corners + [0, 1, 1] * random.random((count, 3))) * grid.spacing_um
 
 
-def unevenness(
-    grid: Grid, size_um: float, strength: float, random: np.random.Generator, deep: bool = False
-) -> NDArray[np.float32]:
-    """Return smooth random factors around 1.
+def noise_field(grid: Grid, size_um: float, slope: float, random: np.random.Generator) -> Plane:
+    """Return a smooth random map of mean 0 and standard deviation 1 that wraps around.
 
     Parameters
     ----------
     grid : Grid
     size_um : float
-        Standard deviation of the Gaussian that smooths white noise.
-    strength : float
-        Standard deviation of the factors.
+        Structures larger than this are equally frequent.
+    slope : float
+        Fall of the amplitude beyond: as the power -slope of the spatial frequency.
     random : numpy.random.Generator
-    deep : bool
-        One factor for each voxel (slices, Y, X); by default one for each column of voxels (Y, X).
+
+    Notes
+    -----
+    Its spectrum is that of Whittle-Matérn fields, which describe tissue well: Rogers, Capoglu and Backman, Opt. Lett.
+    34, 1891-1893 (2009).
     """
-    first = 0 if deep else 1
-    noise = random.standard_normal(grid.shape[first:], dtype=np.float32)
-    sigmas = [size_um / step for step in grid.spacing_um][first:]
-    smooth = gaussian_filter(noise, sigmas, mode="wrap", truncate=3)
-    factors: NDArray[np.float32] = 1 + smooth * (strength / smooth.std())
-    return factors
+    shape = grid.shape[1:]
+    rows, columns = np.fft.fftfreq(shape[0], grid.spacing_um[1]), np.fft.rfftfreq(shape[1], grid.spacing_um[2])
+    squared = (rows[:, None] ** 2 + columns**2).astype(np.float32)
+    amplitude = (1 + (2 * np.pi * size_um) ** 2 * squared) ** np.float32(-slope / 2)
+    waves = random.standard_normal((2, *squared.shape), dtype=np.float32)
+    spectrum = amplitude * (waves[0] + 1j * waves[1])
+    spectrum[0, 0] = 0
+    field: Plane = irfft2(spectrum, s=shape)
+    return field / (field.std() or 1)

@@ -1,26 +1,29 @@
-"""A simulated pair: one phantom cell, seen in brightfield and in fluorescence."""
+"""A simulated pair: phantom cells, seen in brightfield and in fluorescence."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
-from napari_mitostain.errors import SettingsError
+from napari_mitostain.config import SimulationSettings, require_whole_between
+from napari_mitostain.simulation.brightfield import image_brightfield
 from napari_mitostain.simulation.camera import record_brightfield, record_fluorescence
+from napari_mitostain.simulation.fluorescence import image_fluorescence
 from napari_mitostain.simulation.grid import Grid
-from napari_mitostain.simulation.optics import image_brightfield, image_fluorescence
-from napari_mitostain.simulation.phantom import grow_cell
+from napari_mitostain.simulation.illumination import dirt, uneven_light
+from napari_mitostain.simulation.phantom import grow_phantom
+from napari_mitostain.simulation.randomise import randomised
 
-_MARGIN_UM = 5.0
+_MARGIN_UM = 4.0
 """What lies around the field of view: its blur reaches in, and Fourier transforms wrap there."""
 
-_DEPTH_UM = 6.5
-_SLICE_UM = 0.25
-_FOCUS_UM = 1.625
-"""Height of the middle plane above the coverslip, where most mitochondria of spread cells lie."""
+_FINEST_UM = 0.09
+"""Light is computed on pixels no larger than this; larger ones of the camera collect it from several."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,72 @@ class SimulatedPair:
 
     Attributes
     ----------
-    brightfield, mitochondria : ndarray of uint8
+    brightfield, mitochondria : ndarray of uint8 or uint16
         Stacks (Z, Y, X), from the coverslip up.
     pixel_size_um, plane_spacing_um : float
+    settings : SimulationSettings
+        What was drawn for this pair.
     """
 
-    brightfield: NDArray[np.uint8]
-    mitochondria: NDArray[np.uint8]
+    brightfield: NDArray[Any]
+    mitochondria: NDArray[Any]
     pixel_size_um: float
     plane_spacing_um: float
+    settings: SimulationSettings
+
+
+def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int = 0) -> SimulatedPair:
+    """Simulate living cells in brightfield and their mitochondria in fluorescence.
+
+    Phantom cells are sent through a model of the microscope and recorded with noise.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+    seed : int
+        Same settings and seed, same pair, bit for bit, on one machine.
+
+    Returns
+    -------
+    SimulatedPair
+        Both stacks (planes, rows, columns).
+
+    Raises
+    ------
+    SettingsError
+        If the seed is negative or no whole number.
+
+    Examples
+    --------
+    >>> pair = simulate_pair(SimulationSettings(shape=(64, 64), bits=16), seed=3)
+    >>> pair.brightfield.shape, pair.mitochondria.dtype
+    ((1, 64, 64), dtype('uint16'))
+    """
+    require_whole_between("seed", seed, 0, 2**63 - 1)
+    chosen, grown, lit, noise = (np.random.default_rng(child) for child in np.random.SeedSequence(int(seed)).spawn(4))
+    drawn = randomised(settings, chosen)
+    binning = math.ceil(drawn.pixel_size_um / _FINEST_UM - 1e-9)
+    pixel = drawn.pixel_size_um / binning
+    margin = math.ceil(_MARGIN_UM / drawn.pixel_size_um) * binning
+    rows, columns = (next_fast_len(size * binning + 2 * margin) for size in drawn.shape)
+    phantom = grow_phantom((rows, columns), pixel, drawn.cell, grown)
+    grid = Grid((1, rows, columns), (1.0, pixel, pixel))
+    microscope = drawn.microscope
+    row, column = lit.normal(0, microscope.registration_px * drawn.pixel_size_um, 2)
+    focus = [
+        drawn.focus_um + (number - (drawn.planes - 1) / 2) * drawn.plane_spacing_um for number in range(drawn.planes)
+    ]
+    transmitted = image_brightfield(phantom, focus, microscope)
+    transmitted *= uneven_light(grid, microscope, lit) * dirt(grid, microscope, lit)
+    emitted = image_fluorescence(phantom, focus, microscope, (row, column)) * uneven_light(grid, microscope, lit)
+    seen = [_in_view(light, drawn.shape, margin, binning) for light in (transmitted, emitted)]
+    return SimulatedPair(
+        record_brightfield(seen[0], noise, drawn),
+        record_fluorescence(seen[1], noise, drawn),
+        drawn.pixel_size_um,
+        drawn.plane_spacing_um,
+        drawn,
+    )
 
 
 def simulate_cell(
@@ -49,7 +109,8 @@ def simulate_cell(
 ) -> SimulatedPair:
     """Simulate a living cell in brightfield and its mitochondria in fluorescence.
 
-    A phantom cell is imaged through the transfer functions of a widefield microscope and recorded with noise.
+    Phantom cells are sent through a model of the microscope and recorded with noise; nothing is randomised but the
+    cells themselves.
 
     Parameters
     ----------
@@ -67,7 +128,7 @@ def simulate_cell(
     Returns
     -------
     SimulatedPair
-        Both stacks uint8 (planes, rows, columns).
+        Both stacks uint8 (planes, rows, columns), all planes scaled alike.
 
     Raises
     ------
@@ -76,8 +137,7 @@ def simulate_cell(
 
     Notes
     -----
-    Transfer functions after Streibl, J. Opt. Soc. Am. A 2, 121 (1985); refractive indices after Liu et al., Lab Chip
-    16, 634 (2016). A simple simulation, for samples and tests.
+    ``docs/simulation.md`` tells the physics and how the cells were calibrated; `simulate_pair` takes all settings.
 
     Examples
     --------
@@ -85,37 +145,13 @@ def simulate_cell(
     >>> pair.brightfield.shape, pair.mitochondria.dtype
     ((1, 64, 64), dtype('uint8'))
     """
-    _check(shape, planes, plane_spacing_um, pixel_size_um, seed)
-    grown, noise = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
-    margin = math.ceil(_MARGIN_UM / pixel_size_um)
-    padded = shape[0] + 2 * margin, shape[1] + 2 * margin
-    grid = Grid((math.ceil(_DEPTH_UM / _SLICE_UM), *padded), (_SLICE_UM, pixel_size_um, pixel_size_um))
-    phantom = grow_cell(grid, grown)
-    focus = [_FOCUS_UM + (number - (planes - 1) / 2) * plane_spacing_um for number in range(planes)]
-    inner = np.s_[:, margin : margin + shape[0], margin : margin + shape[1]]
-    brightfield = record_brightfield(image_brightfield(phantom, focus)[inner], noise)
-    mitochondria = record_fluorescence(image_fluorescence(phantom, focus)[inner], noise)
-    return SimulatedPair(brightfield, mitochondria, pixel_size_um, plane_spacing_um)
+    settings = SimulationSettings(shape, planes, plane_spacing_um, pixel_size_um, scaling="stack", randomise=0.0)
+    return simulate_pair(settings, seed)
 
 
-def _check(shape: tuple[int, int], planes: int, plane_spacing_um: float, pixel_size_um: float, seed: int) -> None:
-    """Refuse what cannot be simulated."""
-    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
-        raise SettingsError(f"Expected a shape of rows and columns, got {shape!r}; try (512, 512).")
-    for name, size in zip(("rows", "columns"), shape, strict=True):
-        _require_whole(name, size, 16, 2048)
-    _require_whole("planes", planes, 1, 200)
-    _require_whole("seed", seed, 0, 2**63 - 1)
-    _require_length("plane spacing", plane_spacing_um, 0.01, 10)
-    _require_length("pixel size", pixel_size_um, 0.03, 0.25)
-
-
-def _require_whole(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise SettingsError(f"Expected {name} to be a whole number from {low} to {high}, got {value!r}; change it.")
-
-
-def _require_length(name: str, value: object, low: float, high: float) -> None:
-    number = isinstance(value, (int, float, np.floating)) and not isinstance(value, bool)
-    if not number or not low <= float(value) <= high:  # type: ignore[arg-type]
-        raise SettingsError(f"Expected a {name} from {low} to {high} µm, got {value!r}; change it.")
+def _in_view(light: NDArray[np.float32], shape: tuple[int, int], margin: int, binning: int) -> NDArray[np.float32]:
+    """Cut the margin off, and let each pixel of the camera collect its light: (Z, Y, X)."""
+    rows, columns = shape
+    view = light[:, margin : margin + rows * binning, margin : margin + columns * binning]
+    pixels: NDArray[np.float32] = view.reshape(len(view), rows, binning, columns, binning).mean(axis=(2, 4))
+    return pixels

@@ -1,39 +1,30 @@
-"""A cell in three dimensions: where it slows light down, and where it is labelled.
-
-Refractive indices: medium 1.337, cytoplasm 1.36 to 1.39, mitochondria 1.40 to 1.42 and nucleoli 1.375 to 1.385 are
-from the review of Liu et al., Lab Chip 16, 634-644 (2016); nucleoplasm below cytoplasm follows Schürmann et al.,
-J. Biophotonics 9, 1068-1076 (2016); lipid droplets have about that of triglycerides, 1.46. Vesicles stand for lysosomes
-and other dense granules, vacuoles for watery ones. Sizes, numbers and places are set by eye on real H9c2 cells:
-mitochondria are 0.35 to 0.65 µm wide, and their outer membrane carries the label (OMP25).
-"""
+"""Cells in three dimensions: where they slow light down, and where they are labelled."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.simulation.body import CellBody, shape_body
-from napari_mitostain.simulation.grid import Grid, Points, draw_points, unevenness
-from napari_mitostain.simulation.organelles import Beads, filled, surface_distance, wandering_path
+from napari_mitostain.config import CellSettings
+from napari_mitostain.simulation.body import NUCLEUS_HALF_UM, NUCLEUS_MIDDLE_UM, Body, shape_body
+from napari_mitostain.simulation.grid import Grid, Plane, Points, draw_places, noise_field
+from napari_mitostain.simulation.mitochondria import grow_mitochondria
+from napari_mitostain.simulation.organelles import Beads, Voxels, voxels_of, wandering_path
 
-MEDIUM = 1.337
-"""Refractive index of what surrounds the cell; phantoms hold the excess over it."""
+_SLICE_UM = 0.2
+_HIGHEST_UM = 6.4
 
-CYTOPLASM, NUCLEOPLASM, NUCLEOLUS = 1.364, 1.358, 1.378
-MITOCHONDRION, LIPID, VESICLE, VACUOLE = 1.41, 1.46, 1.40, 1.345
-
-_MITOCHONDRIA_PER_UM2 = 0.24
-
-_GRANULES = ((VESICLE, 0.4, (0.2, 0.55), 0.15), (VACUOLE, 0.04, (0.3, 0.7), 0.3), (LIPID, 0.12, (0.2, 0.45), 0.03))
-"""Refractive index, number in a square micrometre, radii in µm, and density far from the nucleus."""
+_EDGE_UM = 0.1
+"""Width of the edge of what is drawn: about a pixel."""
 
 _MEMBRANE_UM = 0.06
-"""Half width of the labelled membrane: thinner than light resolves, thick enough for the grid."""
+"""Half width of the labelled outer membrane: thinner than light resolves, thick enough for the grid."""
 
-_CYTOSOLIC_LABEL = 0.025
-"""Label that has not reached a mitochondrion, relative to that in the membrane."""
+_ENVELOPE = 0.02
+"""Width of the nuclear envelope in radii of the nucleus."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Phantom:
     excess_index : ndarray of float32
         Refractive index above that of the medium (slices, Y, X).
     label : ndarray of float32
-        Concentration of fluorophores (slices, Y, X), relative to that in the membrane of mitochondria.
+        Concentration of fluorophores (slices, Y, X), relative to that in the outer membrane of mitochondria.
     pixel_size_um, slice_um : float
         Distance of pixels and of slices.
     """
@@ -61,78 +52,147 @@ class Phantom:
         return [(number + 0.5) * self.slice_um for number in range(len(self.label))]
 
 
-def grow_cell(grid: Grid, random: np.random.Generator) -> Phantom:
-    """Grow one cell that fills part of a grid.
+def grow_phantom(
+    shape: tuple[int, int], pixel_size_um: float, settings: CellSettings, random: np.random.Generator
+) -> Phantom:
+    """Grow cells that fill part of a field.
 
     Parameters
     ----------
-    grid : Grid
+    shape : tuple of int
+        Rows and columns.
+    pixel_size_um : float
+    settings : CellSettings
     random : numpy.random.Generator
 
     Returns
     -------
     Phantom
-        The more refractive of two organelles that meet wins; only mitochondria and, faintly, cytosol are labelled.
+        As many slices as the highest cell needs.
     """
-    body = shape_body(grid, random)
-    edge = grid.spacing_um[0]
-    excess = _fill_body(body, grid, random)
-    mitochondria = surface_distance(grow_mitochondria(body, grid, random), grid)
-    excess += (MITOCHONDRION - MEDIUM - excess) * filled(mitochondria, edge)
-    for index, number, radii, floor in _GRANULES:
-        count = random.poisson(number * body.area_um2(grid.spacing_um[1]))
-        centres = draw_points(body.density(grid, floor, 0.6), grid, count, random)
-        granules = Beads([centres], [random.uniform(*radii, len(centres))])
-        excess += (index - MEDIUM - excess) * filled(surface_distance(granules, grid), edge)
-    cytosol = (grid.heights < body.thickness) & (body.nucleus < 0)
-    label = np.exp(-((mitochondria / _MEMBRANE_UM) ** 2) / 2) * unevenness(grid, 1.5, 0.25, random).clip(0)
-    return Phantom(excess, (label + _CYTOSOLIC_LABEL * cytosol).astype(np.float32), grid.spacing_um[1], edge)
+    spacing = (_SLICE_UM, pixel_size_um, pixel_size_um)
+    body = shape_body(Grid((1, *shape), spacing), settings, random)
+    highest = min(float(body.thickness.max()) + 0.4, _HIGHEST_UM)
+    grid = Grid((math.ceil(highest / _SLICE_UM), *shape), spacing)
+    mitochondria = voxels_of(grow_mitochondria(body, grid, settings, random), grid)
+    excess, cytosol = _fill_body(body, grid, settings, random)
+    _draw_organelles(excess, body, mitochondria, grid, settings, random)
+    label = _label(body, mitochondria, cytosol, grid, settings, random)
+    return Phantom(excess, label, pixel_size_um, _SLICE_UM)
 
 
-def grow_mitochondria(body: CellBody, grid: Grid, random: np.random.Generator) -> Beads:
-    """Grow curved tubes, some branched, and fragments: densest around the nucleus, along the cell.
+def _label(
+    body: Body,
+    mitochondria: Voxels,
+    cytosol: NDArray[np.float32],
+    grid: Grid,
+    settings: CellSettings,
+    random: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Label the outer membrane of mitochondria, as much as their cell makes; faintly the cytosol; and a few lumps."""
+    label = np.float32(settings.label_cytosol) * cytosol * body.expression
+    membrane = np.exp(-((mitochondria.distance_um / _MEMBRANE_UM) ** 2) / 2)
+    made = body.expression.reshape(-1)[mitochondria.at % body.expression.size]
+    label.reshape(-1)[mitochondria.at] += made * membrane
+    count = random.poisson(settings.aggregates * body.area_um2(grid))
+    lumps = voxels_of(_grow_granules(body, grid, count, 0.3, 0.4, settings.gathering_um, random), grid)
+    label.reshape(-1)[lumps.at] += random.lognormal(0, 0.5) * lumps.filled(_EDGE_UM)
+    return label
 
-    Parameters
-    ----------
-    body : CellBody
-    grid : Grid
-    random : numpy.random.Generator
-    """
+
+def _fill_body(
+    body: Body, grid: Grid, settings: CellSettings, random: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the excess index of cytoplasm and nucleus, and the part of each voxel that is cytosol."""
+    n = settings.indices
+    excess, cytosol = np.empty((2, *grid.shape), np.float32)
+    step = np.float32(0.5)  # how much of a slice's texture is new
+    grain = settings.texture_um, settings.texture_slope
+    texture = noise_field(grid, *grain, random)
+    for number, height in enumerate(grid.axis(0)):
+        texture = np.sqrt(1 - step**2) * texture + step * noise_field(grid, *grain, random)
+        inside = (0.5 + (body.thickness - height) / _SLICE_UM).clip(0, 1)
+        nuclear = _covered(body.nuclear, height)
+        envelope = _covered(body.nuclear - _ENVELOPE, height) - nuclear
+        index = n.cytoplasm - n.medium + (n.nucleoplasm - n.cytoplasm) * nuclear
+        index += (n.envelope - n.cytoplasm) * envelope + settings.texture * texture
+        excess[number] = inside * index
+        cytosol[number] = inside * (1 - nuclear)
+    return excess, cytosol
+
+
+def _covered(nuclear: Plane, height: np.float32) -> Plane:
+    """Return the part of a slice's thickness that lies within the nucleus: smooth, so that its dome has no terraces."""
+    half = NUCLEUS_HALF_UM * np.sqrt((1 - nuclear**4).clip(0))  # flat, with steep sides
+    above, below = height - NUCLEUS_MIDDLE_UM + _SLICE_UM / 2, height - NUCLEUS_MIDDLE_UM - _SLICE_UM / 2
+    part: Plane = (above.clip(-half, half) - below.clip(-half, half)) / np.float32(_SLICE_UM)
+    return part
+
+
+def _draw_organelles(
+    excess: NDArray[np.float32],
+    body: Body,
+    mitochondria: Voxels,
+    grid: Grid,
+    settings: CellSettings,
+    random: np.random.Generator,
+) -> None:
+    """Draw all organelles into the excess index; the later drawn takes the place of the earlier."""
+    n = settings.indices
+    voxels_of(_grow_nucleoli(body, grid, random), grid).fill(excess, n.nucleolus - n.medium, _EDGE_UM)
+    voxels_of(_grow_fibres(body, grid, settings, random), grid).fill(excess, n.fibre - n.medium, _EDGE_UM)
+    reach, area = settings.gathering_um, body.area_um2(grid)
+    for index, number, size, spread, near in (
+        (n.vacuole, settings.vacuoles, settings.vacuole_um, 0.35, reach),
+        (n.vesicle, settings.vesicles, settings.vesicle_um, 0.3, reach / 2),
+    ):
+        granules = _grow_granules(body, grid, random.poisson(number * area), size, spread, near, random)
+        voxels_of(granules, grid).fill(excess, index - n.medium, _EDGE_UM)
+    mitochondria.fill(excess, n.mitochondrion - n.medium, _EDGE_UM)
+    droplets = _grow_granules(
+        body, grid, random.poisson(settings.lipid * area), settings.lipid_um, 0.35, reach / 2, random
+    )
+    voxels_of(droplets, grid).fill(excess, n.lipid - n.medium, _EDGE_UM)
+    debris = _scatter_debris(grid, settings, random)
+    voxels_of(debris, grid).fill(excess, n.debris - n.medium, _EDGE_UM)
+
+
+def _grow_granules(
+    body: Body, grid: Grid, count: int, radius_um: float, spread: float, reach_um: float, random: np.random.Generator
+) -> Beads:
+    """Scatter balls in the cytoplasm; their radii vary log-normally around a median."""
+    centres = body.within(draw_places(body.density(reach_um, 0.03) * body.patches, grid, count, random), grid, random)
+    return Beads([centres], [radius_um * random.lognormal(0, spread, len(centres)).clip(0.4, 2.5)])
+
+
+def _grow_nucleoli(body: Body, grid: Grid, random: np.random.Generator) -> Beads:
+    """Make a few lumps of balls in each nucleus."""
     beads = Beads()
-    fragmented = random.uniform(0.25, 0.6)
-    count = round(_MITOCHONDRIA_PER_UM2 * body.area_um2(grid.spacing_um[1]))
-    for start in draw_points(body.density(grid, 0.35, 0.9), grid, count, random):
-        if random.random() < fragmented:
-            length, radius = random.uniform(0.1, 0.9), random.uniform(0.22, 0.32)
-        else:
-            length, radius = min(random.lognormal(0.9, 0.55), 9), random.uniform(0.18, 0.28)
-        path = wandering_path(start, body.heading + random.normal(0, 0.6), length, random)
-        beads.add(_kept_inside(path, body, grid), radius)
-        if length > 3 and random.random() < 0.4:
-            fork = path[random.integers(len(path) // 3, len(path))]
-            branch = wandering_path(fork, random.uniform(0, 2 * np.pi), length / 3, random)
-            beads.add(_kept_inside(branch, body, grid), radius)
+    nuclear_um2 = float((body.nuclear < 0.7).sum()) * grid.spacing_um[1] * grid.spacing_um[2]
+    for centre in draw_places(body.nuclear < 0.7, grid, random.poisson(nuclear_um2 / 40), random):
+        lump = np.repeat(centre[None] + [NUCLEUS_MIDDLE_UM, 0, 0], 5, axis=0) + random.normal(
+            0, [0.2, 0.6, 0.6], (5, 3)
+        )
+        beads.add(lump, random.uniform(0.45, 0.85))
     return beads
 
 
-def _fill_body(body: CellBody, grid: Grid, random: np.random.Generator) -> NDArray[np.float32]:
-    """Return the excess index of cytoplasm, nucleus and nucleoli, each with its texture."""
-    edge = grid.spacing_um[0]
-    inside = filled(grid.heights - body.thickness, edge)
-    nuclear = (body.nucleus / 0.06 + 0.5).clip(0, 1)
-    fine = unevenness(grid, 0.16, 0.12, random, deep=True)
-    coarse = unevenness(grid, 0.4, 0.15, random, deep=True)
-    excess = inside * (CYTOPLASM - MEDIUM + (NUCLEOPLASM - CYTOPLASM) * nuclear) * fine * coarse
-    nucleoli = Beads()
-    for centre in draw_points(body.nucleus > 0.45, grid, int(random.integers(2, 5)), random):
-        nucleoli.add(centre + random.normal(0, 0.35, (4, 3)), random.uniform(0.5, 0.9))
-    excess += (NUCLEOLUS - MEDIUM - excess) * filled(surface_distance(nucleoli, grid), edge)
-    return excess.astype(np.float32)
+def _grow_fibres(body: Body, grid: Grid, settings: CellSettings, random: np.random.Generator) -> Beads:
+    """Stretch bundles of actin near the coverslip, straight and along the cell."""
+    beads = Beads()
+    count = random.poisson(settings.fibres * body.area_um2(grid))
+    for place in draw_places(body.thickness > 0.7, grid, count, random):
+        heading = float(body.heading[grid.columns_at(place[None])][0]) + random.normal(0, 0.12)
+        start = place + np.array([random.uniform(0.15, 0.5), 0, 0])
+        path = wandering_path(start, heading, random.uniform(5, 25), random, bend=0.02)
+        inside = body.thickness[grid.columns_at(path)] > 0.5
+        beads.add(path[inside], random.uniform(0.06, 0.16))
+    return beads
 
 
-def _kept_inside(path: Points, body: CellBody, grid: Grid) -> Points:
-    """Cut a path off where it would leave the cell or enter the nucleus."""
-    slices, rows, columns = grid.at(path)
-    outside = (path[:, 0] < 0.25) | (path[:, 0] > body.thickness[rows, columns] - 0.2)
-    outside |= body.nucleus[slices, rows, columns] > -0.03
-    return path[: np.argmax(outside)] if outside.any() else path
+def _scatter_debris(grid: Grid, settings: CellSettings, random: np.random.Generator) -> Beads:
+    """Let particles lie on the coverslip and float in the medium."""
+    depth, length, width = grid.extent_um
+    count = random.poisson(settings.debris * length * width)
+    centres: Points = random.uniform(0, 1, (count, 3)) ** [2, 1, 1] * [depth, length, width]
+    return Beads([centres], [0.2 * random.lognormal(0, 0.4, count).clip(0.5, 3)])

@@ -34,9 +34,9 @@ _QUICK = TrainSettings(
     patch=192,
     crops_per_frame=4,
     minimum_area=0.05,
-    learning_rate=3e-4,
+    learning_rate=1e-3,
     schedule="cosine",
-    ema=0.99,
+    ema=0.98,
     discriminator_loss="none",
 )
 

@@ -1,0 +1,78 @@
+"""`mitostain simulate`: a folder of simulated pairs, for training and for trying things out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from napari_mitostain.cli.options import add_json, number, path, whole_number
+from napari_mitostain.cli.progress import drain
+from napari_mitostain.config import SimulationSettings
+from napari_mitostain.errors import FileError, SettingsError
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("simulate", help="simulate pairs of brightfield and mitochondria")
+    parser.add_argument("output", type=path, help="folder for brightfield/ and mitochondria/; what is there is kept")
+    parser.add_argument("--cells", type=whole_number, required=True, metavar="N", help="number of pairs")
+    parser.add_argument("--size", type=whole_number, metavar="S", help="rows and columns; default 512")
+    parser.add_argument(
+        "--planes", type=whole_number, metavar="P", help="focal planes, a z-stack if several; default 1"
+    )
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="K", help="of the first pair; default 0")
+    parser.add_argument("--bits", type=whole_number, choices=(8, 16), help="of the images; default 8")
+    parser.add_argument(
+        "--randomise",
+        type=number,
+        metavar="R",
+        help="how far cells and microscope vary from pair to pair: 0 not at all, 1 (default) as real series do",
+    )
+    parser.add_argument(
+        "--settings", type=path, metavar="FILE.json", help="all other settings, as the simulation.json of a folder"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="simulate pairs that are there anew")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Simulate, and say what was written."""
+    from napari_mitostain.events import PairDone
+    from napari_mitostain.simulating import simulate_folder
+
+    settings = _settings(arguments)
+    started = time.monotonic()
+    events = simulate_folder(arguments.output, arguments.cells, settings, arguments.seed, arguments.overwrite)
+    pairs = [event for event in drain(events, arguments.output.name) if isinstance(event, PairDone)]
+    seconds = round(time.monotonic() - started, 3)
+    if arguments.json:
+        names, kept = [pair.name for pair in pairs], [pair.name for pair in pairs if pair.kept]
+        result = {"output": str(arguments.output), "pairs": names, "kept": kept, "seconds": seconds}
+        print(json.dumps(result | {"seed": arguments.seed, "settings": settings.to_dict()}))
+        return
+    made = sum(not pair.kept for pair in pairs)
+    print(f"Simulated {made} pair(s) in {seconds:.1f} s: {arguments.output}")
+
+
+def _settings(arguments: argparse.Namespace) -> SimulationSettings:
+    """Read the file of settings, if one is given, and change what options say."""
+    settings = SimulationSettings() if arguments.settings is None else _read(arguments.settings)
+    given = {name: getattr(arguments, name) for name in ("planes", "bits", "randomise")}
+    given["shape"] = None if arguments.size is None else (arguments.size, arguments.size)
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def _read(file: Path) -> SimulationSettings:
+    try:
+        values = json.loads(file.read_bytes())
+    except OSError as error:
+        raise FileError(f"Expected a file of settings, got {file} ({error.strerror}); check the name.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"Expected settings as JSON in {file}, got {error}; correct them.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"Expected settings as a JSON object in {file}, got a list or value; correct them.")
+    return SimulationSettings.from_dict(values)

@@ -1,0 +1,123 @@
+"""Simulate many pairs into a folder that ``mitostain train`` takes: settings in, events out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffWriter
+
+from napari_mitostain.config import SimulationSettings, require_whole
+from napari_mitostain.errors import FileError
+from napari_mitostain.events import Event, Notice, PairDone
+from napari_mitostain.image.files import atomic_write, require_writable
+from napari_mitostain.simulation import SimulatedPair, simulate_pair
+
+_SETTINGS = "simulation.json"
+
+
+def simulate_folder(
+    output: Path,
+    cells: int,
+    settings: SimulationSettings = SimulationSettings(),
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Iterator[Event]:
+    """Write simulated pairs as OME-TIFF, of the same names in ``brightfield`` and ``mitochondria``.
+
+    A name holds the seed of its pair, and a pair depends on settings and seed alone. So the same call completes a
+    folder that was not completed, and one with more cells extends it: pairs that are there are kept.
+
+    Parameters
+    ----------
+    output : Path
+        Holds the settings too, as ``simulation.json``.
+    cells : int
+        Number of pairs; their seeds follow each other.
+    settings : SimulationSettings
+    seed : int
+        Of the first pair.
+    overwrite : bool
+        Simulate pairs that are there anew.
+
+    Yields
+    ------
+    Event
+        `PairDone` for each pair, and a `Notice` if some are kept.
+
+    Raises
+    ------
+    SettingsError
+        If a number is out of range.
+    FileError
+        If the folder cannot be written, or was begun with other settings.
+    """
+    require_whole("number of cells", cells, 1)
+    require_whole("seed", seed, 0)
+    names = {number: f"simulated_{number:06d}.ome.tif" for number in range(seed, seed + cells)}
+    kept = [] if overwrite else [number for number, name in names.items() if _is_there(output, name)]
+    require_writable(output / "brightfield" / names[seed], overwrite=True)
+    require_writable(output / "mitochondria" / names[seed], overwrite=True)
+    _record(output, settings, overwrite)
+    if kept:
+        yield Notice(message=f"{len(kept)} of {cells} pairs are in {output} and stay; --overwrite makes them anew.")
+    for done, (number, name) in enumerate(names.items(), start=1):
+        if number not in kept:
+            _write(output, name, simulate_pair(settings, number), number)
+        yield PairDone(name=name, kept=number in kept, done=done, total=cells)
+
+
+def ome_tiff(image: NDArray[Any], name: str, channel: str, pair: SimulatedPair, description: str) -> bytes:
+    """Encode a plane (Y, X) or stack (Z, Y, X) as OME-TIFF of its own type, without loss; same image, same bytes.
+
+    The writer of stains stores float32, uncompressed.
+    """
+    metadata: dict[str, Any] = {
+        "axes": "ZYX"[-image.ndim :],
+        "UUID": str(uuid5(NAMESPACE_OID, f"napari-mitostain simulated {name}")),  # by default random
+        "Name": name,
+        "Creator": f"napari-mitostain {version('napari-mitostain')}",
+        "Description": f"{channel} of a simulated cell, not of a real one: {description}",
+        "Channel": {"Name": [f"{channel} (simulated)"]},
+    }
+    spacings = (pair.plane_spacing_um, pair.pixel_size_um, pair.pixel_size_um)
+    for axis, spacing in zip("ZYX"[-image.ndim :], spacings[-image.ndim :], strict=True):
+        metadata |= {f"PhysicalSize{axis}": spacing, f"PhysicalSize{axis}Unit": "µm"}
+    file = io.BytesIO()
+    with TiffWriter(file, ome=True, byteorder="<") as tif:
+        tif.write(image, compression="zlib", predictor=True, photometric="minisblack", metadata=metadata)
+    return file.getvalue()
+
+
+def _is_there(output: Path, name: str) -> bool:
+    return (output / "brightfield" / name).exists() and (output / "mitochondria" / name).exists()
+
+
+def _record(output: Path, settings: SimulationSettings, overwrite: bool) -> None:
+    """Save the settings, or compare them with those that are saved: one folder, one distribution of pairs."""
+    file, text = output / _SETTINGS, json.dumps(settings.to_dict(), indent=2).encode()
+    if file.exists() and not overwrite and not (file.is_file() and file.read_bytes() == text):
+        raise FileError(
+            f"Expected the settings that {output} was begun with ({_SETTINGS}), got others; "
+            "choose another folder, or add --overwrite."
+        )
+    atomic_write(file, text)
+
+
+def _write(output: Path, name: str, pair: SimulatedPair, seed: int) -> None:
+    """Write both images, once both are computed; the settings drawn for the pair stand in the files."""
+    description = f"seed {seed}\n{json.dumps(pair.settings.to_dict())}"
+    images = {"brightfield": pair.brightfield, "mitochondria": pair.mitochondria}
+    content = {
+        kind: ome_tiff(np.squeeze(image, 0) if len(image) == 1 else image, name, kind.capitalize(), pair, description)
+        for kind, image in images.items()
+    }
+    for kind, encoded in content.items():
+        atomic_write(output / kind / name, encoded)
