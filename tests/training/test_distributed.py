@@ -1,4 +1,4 @@
-"""Two processes train one model, as torchrun starts them: equal to each other, and to one process of the same batches."""
+"""Two processes train one model, as torchrun starts them: equal to each other, and to one process."""
 
 from __future__ import annotations
 

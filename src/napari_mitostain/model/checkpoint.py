@@ -81,11 +81,3 @@ def _lay_out(optimizer: Optimizer) -> None:
 
 def _under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")}
-
-
-def _lay_out(optimizer: Optimizer) -> None:
-    """Give the state of each parameter its memory layout: a fused step goes through both in the order of memory."""
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
-            if value.shape == parameter.shape:
-                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
