@@ -44,7 +44,7 @@ def test_pairs_have_the_same_names_pixel_size_and_what_was_simulated(tmp_path: P
 
 def test_training_takes_the_folder(tmp_path: Path) -> None:
     list(simulate_folder(tmp_path, 3, TINY))
-    pairs = open_pairs(tmp_path)
+    pairs = open_pairs(tmp_path).pairs
     assert len({pair.acquisition for pair in pairs}) == len(pairs) == 3  # every cell is a field of its own
 
 
