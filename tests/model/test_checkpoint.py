@@ -14,6 +14,7 @@ from napari_mitostain.errors import FileError, ModelError
 from napari_mitostain.model.checkpoint import load_checkpoint, save_checkpoint
 from napari_mitostain.model.discriminator import Discriminator
 from napari_mitostain.model.generator import Generator
+from napari_mitostain.model.unet import channels_last
 
 PROGRESS = {"epoch": 3, "batch": 7, "best": 0.5, "note": "µ", "holdout": ["a", "b"]}
 
@@ -71,6 +72,21 @@ def test_run_that_goes_on_from_a_checkpoint_takes_the_same_next_steps(tmp_path: 
     assert other.load(path) == PROGRESS
     assert_same(run, other)
     for number in range(10, 12):  # of the second one, all of Adam's memory shows
+        run.step(number)
+        other.step(number)
+    assert_same(run, other)
+
+
+def test_memory_of_a_fused_optimiser_is_laid_out_as_its_weights_are(tmp_path: Path) -> None:
+    run, other = Run(0), Run(1)
+    for one in (run, other):
+        for network in one.networks.values():
+            channels_last(network)
+        one.optimizers = {name: Adam(net.parameters(), 0.01, fused=True) for name, net in one.networks.items()}
+    run.step(0)
+    save_checkpoint(tmp_path / "c.safetensors", run.networks, run.optimizers, PROGRESS)
+    load_checkpoint(tmp_path / "c.safetensors", other.networks, other.optimizers)
+    for number in (1, 2):
         run.step(number)
         other.step(number)
     assert_same(run, other)
