@@ -82,7 +82,9 @@ def test_memory_of_a_fused_optimiser_is_laid_out_as_its_weights_are(tmp_path: Pa
     for one in (run, other):
         for network in one.networks.values():
             channels_last(network)
-        one.optimizers = {name: Adam(net.parameters(), 0.01, fused=True) for name, net in one.networks.items()}
+        one.optimizers = {
+            f"{name} steps": Adam(net.parameters(), 0.01, fused=True) for name, net in one.networks.items()
+        }
     run.step(0)
     save_checkpoint(tmp_path / "c.safetensors", run.networks, run.optimizers, PROGRESS)
     load_checkpoint(tmp_path / "c.safetensors", other.networks, other.optimizers)
