@@ -14,26 +14,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import FileError, MitostainError, SettingsError, TrainingError
+from napari_mitostain.errors import FileError, MitostainError, SettingsError
 from napari_mitostain.events import Event, Notice, RunDone
 from napari_mitostain.image.files.atomic import discard
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.library import MODEL_OF_RUN
 from napari_mitostain.training.previews import PreviewFolder, Previews
 from napari_mitostain.training.run_config import RunConfig, read_config, write_config
+from napari_mitostain.training.run_lock import is_locked, locked
 from napari_mitostain.training.run_log import RunLog, is_whole
 from napari_mitostain.training.spec import PairsSpec
 
 CONFIG = "config.json"
-_LOCK = ".lock"
 
 State = Literal["running", "finished", "unfinished", "damaged"]
 
@@ -41,11 +39,6 @@ _OWN = ("pairs", "checkpoint")
 """What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
 
 _EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
-_LOOK_SECONDS = 0.1
-"""How long a look whether a run is running takes it for another look that has the lock."""
-
-_PATIENCE_SECONDS = 1.0
-"""How long a trainer waits for whoever only looks whether a run is running."""
 
 
 class RunFolder:
@@ -135,7 +128,7 @@ class RunFolder:
 
     def state(self) -> State:
         """Tell whether a live process trains the run, and if not, whether it is complete."""
-        if self._is_locked():
+        if is_locked(self.path):
             return "running"
         try:
             self.config()
@@ -207,50 +200,15 @@ class RunFolder:
             self.write_config(replace(config, settings=longer))
             self.log(Notice(message=f"Continued for {more:g} more {unit}, {getattr(longer, unit):g} in all."))
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep others from training the run; the lock of a process that dies is free again.
-
-        Raises
-        ------
-        TrainingError
-            If another has it.
-        FileError
-            If the folder cannot be written.
-        """
-        lock = self._lock()
-        with writing(self.path):
-            try:
-                lock.acquire(timeout=_PATIENCE_SECONDS)
-            except Timeout as error:
-                raise TrainingError(
-                    f"Expected a run that nobody else trains, got {self.path}, which is being trained; stop it there "
-                    "first."
-                ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep others from training the run; see `locked`."""
+        return locked(self.path)
 
     def tidy(self) -> None:
         """Remove the beginnings of files that a killed process left."""
         for folder in (self.path, self.models, self.previews.path):
             for partial in folder.glob(".*.partial-*"):
                 discard(partial)
-
-    def _is_locked(self) -> bool:
-        if not (self.path / _LOCK).exists():
-            return False
-        try:
-            with self._lock().acquire(timeout=_LOOK_SECONDS, poll_interval=_LOOK_SECONDS / 10):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # in a folder that is only read, nobody trains
-            return False
-
-    def _lock(self) -> FileLock:
-        return FileLock(self.path / _LOCK)
 
 
 @contextmanager
