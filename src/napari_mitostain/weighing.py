@@ -7,8 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from napari_mitostain.config import WeightSettings
-from napari_mitostain.errors import FileError, SettingsError
+from napari_mitostain.config import WeightSettings, read_values
 from napari_mitostain.events import Event, FileDone, Measured, PlaneDone, PlaneWeighed
 from napari_mitostain.image import PlaneIndex, Stack, notice_of_first_channel, require_apart
 from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
@@ -99,15 +98,7 @@ def read_weighting(path: Path) -> WeightSettings:
     FileError, SettingsError
         If the file cannot be read, or holds something else.
     """
-    try:
-        values = json.loads(path.read_bytes())
-    except OSError as error:
-        raise FileError(f"Expected a file of coefficients, got {path} ({error.strerror}); check the name.") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"Expected coefficients as JSON in {path}, got {error}; save them again.") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"Expected coefficients as a JSON object in {path}, got a list or value; save them again.")
-    return WeightSettings.from_dict(values)
+    return WeightSettings.from_dict(read_values(path, "coefficients", "save them again"))
 
 
 def weigh_file(

@@ -6,12 +6,10 @@ import argparse
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from napari_mitostain.cli.options import add_json, number, path, whole_number
 from napari_mitostain.cli.progress import drain
-from napari_mitostain.config import SimulationSettings
-from napari_mitostain.errors import FileError, SettingsError
+from napari_mitostain.config import SimulationSettings, read_values
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,19 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace) -> SimulationSettings:
     """Read the file of settings, if one is given, and change what options say."""
-    settings = SimulationSettings() if arguments.settings is None else _read(arguments.settings)
+    file = arguments.settings
+    settings = SimulationSettings.from_dict({} if file is None else read_values(file, "settings", "correct them"))
     given = {name: getattr(arguments, name) for name in ("planes", "bits", "randomise")}
     given["shape"] = None if arguments.size is None else (arguments.size, arguments.size)
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
-
-
-def _read(file: Path) -> SimulationSettings:
-    try:
-        values = json.loads(file.read_bytes())
-    except OSError as error:
-        raise FileError(f"Expected a file of settings, got {file} ({error.strerror}); check the name.") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"Expected settings as JSON in {file}, got {error}; correct them.") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"Expected settings as a JSON object in {file}, got a list or value; correct them.")
-    return SimulationSettings.from_dict(values)

@@ -2,6 +2,7 @@
 
 from napari_mitostain.config.base import (
     Bounds,
+    read_values,
     require_above_zero,
     require_at_least,
     require_whole,
@@ -40,6 +41,7 @@ __all__ = [
     "StainSettings",
     "TrainSettings",
     "WeightSettings",
+    "read_values",
     "require_above_zero",
     "require_at_least",
     "require_whole",

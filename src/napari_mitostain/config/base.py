@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import inf, isfinite
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Self, get_args
 
-from napari_mitostain.errors import SettingsError
+from napari_mitostain.errors import FileError, SettingsError
 
 Bounds = Mapping[str, tuple[float, float]]
 """Least and largest value of settings, by name."""
@@ -115,3 +117,30 @@ def require_bounds(settings: Settings, bounds: Bounds) -> None:
             require_range(words, value, low, high)
         else:
             require_between(words, value, low, high)
+
+
+def read_values(path: Path, kind: str, advice: str) -> dict[str, Any]:
+    """Read the dictionary form of settings from a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        What the file should hold, for the errors: "settings".
+    advice : str
+        What to do about one that is damaged.
+
+    Raises
+    ------
+    FileError, SettingsError
+        If the file cannot be read, or is no JSON object.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise FileError(f"Expected a file of {kind}, got {path} ({error.strerror}); check the name.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"Expected {kind} as JSON in {path}, got {error}; {advice}.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"Expected {kind} as a JSON object in {path}, got a list or value; {advice}.")
+    return values
