@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QPalette
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
+
+from napari_mitostain._qt.themed_plot import ThemedPlot
 
 _HEIGHT_PX, _NAME_PX = 140, 20
 _AXIS_PX = 40
@@ -25,7 +27,7 @@ _WIDTH = 1.5
 Line = Qt.PenStyle
 
 
-class EpochPlot(pg.PlotWidget):  # type: ignore[misc]
+class EpochPlot(ThemedPlot):
     """Draws what it is told; clicking it, or dragging its mark, chooses an epoch.
 
     Parameters
@@ -42,13 +44,9 @@ class EpochPlot(pg.PlotWidget):  # type: ignore[misc]
     """
 
     chosen = Signal(float)
-    _is_made = False
 
     def __init__(self, label: str, named: bool = False) -> None:
-        super().__init__(background=None)
-        self.setFixedHeight(_HEIGHT_PX + (_NAME_PX if named else 0))
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(x=True, y=False)
+        super().__init__(_HEIGHT_PX + (_NAME_PX if named else 0), ("bottom", "left"))
         self.setLabel("left", label)
         self.setLabel("bottom", "epoch" if named else None)
         self.getAxis("left").setWidth(_AXIS_PX)
@@ -64,15 +62,7 @@ class EpochPlot(pg.PlotWidget):  # type: ignore[misc]
             self.addItem(item, ignoreBounds=item is self._mark)
         self._mark.sigDragged.connect(lambda line: self.chosen.emit(float(line.value())))
         self.scene().sigMouseClicked.connect(self._on_click)
-        self._is_made = True
-        self._follow_theme()
-
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme."""
-        super().changeEvent(event)
-        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
-        if self._is_made and event is not None and event.type() in changes:
-            self._follow_theme()
+        self._show_theme()
 
     def curve(self, name: str, epochs: NDArray[Any], values: NDArray[Any], colour: str, style: Line) -> None:
         """Draw a curve in place of the one of its name."""
@@ -111,12 +101,7 @@ class EpochPlot(pg.PlotWidget):  # type: ignore[misc]
         if event.button() == Qt.MouseButton.LeftButton and box.sceneBoundingRect().contains(event.scenePos()):
             self.chosen.emit(float(box.mapSceneToView(event.scenePos()).x()))
 
-    def _follow_theme(self) -> None:
-        """Draw axes, mark and star in the colour of the theme's text."""
-        colour = self.palette().color(QPalette.ColorRole.WindowText)
-        for side in ("bottom", "left"):
-            self.getAxis(side).setPen(colour)
-            self.getAxis(side).setTextPen(colour)
+    def _colour(self, colour: QColor) -> None:
         self._mark.setPen(pg.mkPen(colour, width=1))
         self._mark.setHoverPen(pg.mkPen(colour, width=3))
         self._star.setPen(pg.mkPen(colour, width=1))

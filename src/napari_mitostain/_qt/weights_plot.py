@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QPalette
+from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor
 
+from napari_mitostain._qt.themed_plot import ThemedPlot
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.weighting import Bands, Histogram, Statistics, tn_weights
 
@@ -21,7 +22,7 @@ _DECIMALS = 2
 """Of a dragged multiple of σ: the form shows as many, and a pixel of the screen is more."""
 
 
-class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
+class WeightsPlot(ThemedPlot):
     """Shows counts (logarithmic), µ, the two thresholds, the maximum, and the weights.
 
     Attributes
@@ -31,13 +32,9 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
     """
 
     dragged = Signal(float, float)
-    _is_made = False
 
     def __init__(self) -> None:
-        super().__init__(background=None)
-        self.setFixedHeight(230)
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(x=True, y=False)
+        super().__init__(230, ("bottom", "left", "right"))
         self.setLabel("bottom", "intensity")
         self.setLabel("left", "log₁₀ (1 + pixels)")
         self._counts = self.plot(stepMode="center", fillLevel=0, brush=(150, 150, 150, 90), pen=(150, 150, 150))
@@ -46,15 +43,7 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
         self._marks = {name: self._mark(name, "gray", False) for name in ("µ", "max")}
         self._thresholds = [self._mark("M₁", FIRST, True), self._mark("M₂", SECOND, True)]
         self._measured: Statistics | None = None
-        self._is_made = True
-        self._follow_theme()
-
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme."""
-        super().changeEvent(event)
-        changes = (QEvent.Type.PaletteChange, QEvent.Type.StyleChange)
-        if self._is_made and event is not None and event.type() in changes:
-            self._follow_theme()
+        self._show_theme()
 
     def show_plane(self, histogram: Histogram, measured: Statistics, edges: Bands, settings: WeightSettings) -> None:
         """Draw a plane's histogram, its thresholds, and the weight of each intensity."""
@@ -75,13 +64,7 @@ class WeightsPlot(pg.PlotWidget):  # type: ignore[misc]
         first, second = (float(line.value()) for line in self._thresholds)
         return first, second
 
-    def _follow_theme(self) -> None:
-        """Draw axes and marks in the colour of the theme's text."""
-        colour = self.palette().color(QPalette.ColorRole.WindowText)
-        for side in ("bottom", "left", "right"):
-            axis = self.getAxis(side)
-            axis.setPen(colour)
-            axis.setTextPen(colour)
+    def _colour(self, colour: QColor) -> None:
         for mark in self._marks.values():
             mark.setPen(pg.mkPen(colour, style=Qt.PenStyle.DashLine))
             mark.label.setColor(colour)
