@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ settings.load_profile("mitostain")
 
 @pytest.fixture(autouse=True)
 def _no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the models of whoever runs the tests out of them, in child processes too."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
+    """Keep models and runs of others out of a test, those of other tests too, and in child processes."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home" / uuid4().hex))
 
 
 def make_generator(base_channels: int = 4, depth: int = 2, seed: int = 0) -> Generator:

@@ -17,7 +17,7 @@ from napari.utils.notifications import Notification, notification_manager
 from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool
 
-from napari_mitostain.config import ScalingSettings
+from napari_mitostain.config import ScalingSettings, TrainSettings
 from napari_mitostain.events import Event
 from napari_mitostain.model import library
 from napari_mitostain.model.card import Card
@@ -183,3 +183,20 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(staining, "stain_stack", lambda *arguments: gate.watch(stain_stack(*arguments)))
     yield gate
     gate.open()
+
+
+@pytest.fixture
+def tiny() -> TrainSettings:
+    """Settings of a run of some seconds."""
+    return TrainSettings(
+        epochs=2,
+        batch_size=2,
+        patch=32,
+        crops_per_frame=2,
+        minimum_area=0.02,
+        base_channels=4,
+        depth=2,
+        discriminator_loss="none",
+        device="cpu",
+        precision="float32",
+    )

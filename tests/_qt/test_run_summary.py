@@ -15,11 +15,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.events import EpochDone, Notice, StartScored
 from napari_mitostain.training.registry import remember
 from napari_mitostain.training.run import RunFolder
-
-
-@pytest.fixture(autouse=True)
-def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+from napari_mitostain.training.run_config import RunConfig
 
 
 def epoch(number: int, best: bool, **more: Any) -> EpochDone:
@@ -30,7 +26,8 @@ def epoch(number: int, best: bool, **more: Any) -> EpochDone:
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path / "heart")
-    run.create(TrainSettings(minutes=3), "given pairs")
+    run.prepare()
+    run.write_config(RunConfig(TrainSettings(minutes=3), None, "given pairs"))
     for event in (
         Notice(message="A notice."),
         StartScored(scores={"start": {"pearson": 0.4}}),
@@ -62,7 +59,8 @@ def test_details_hold_what_is_shown(run):
 
 def test_run_that_cannot_be_understood_does_not_hide_the_others(run, tmp_path):
     other = RunFolder(tmp_path / "other")
-    other.create(TrainSettings(epochs=3), "given pairs")
+    other.prepare()
+    other.write_config(RunConfig(TrainSettings(epochs=3), None, "given pairs"))
     (other.path / "events.jsonl").write_text(json.dumps({"event": "EpochDone"}) + "\n")
     remember(other.path)
     assert [(summary.name, summary.state) for summary in read_runs()] == [("other", "damaged"), ("heart", "damaged")]

@@ -19,29 +19,11 @@ from napari_mitostain.training import session
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.spec import pairs_in
 
-TINY = TrainSettings(
-    epochs=2,
-    batch_size=2,
-    patch=32,
-    crops_per_frame=2,
-    minimum_area=0.02,
-    base_channels=4,
-    depth=2,
-    discriminator_loss="none",
-    device="cpu",
-    precision="float32",
-)
-
-
-@pytest.fixture(autouse=True)
-def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
 
 @pytest.fixture
-def plan(tmp_path: Path, pairs_folder: Callable[..., Path], small_model: Any) -> TunePlan:
+def plan(tmp_path: Path, pairs_folder: Callable[..., Path], small_model: Any, tiny: TrainSettings) -> TunePlan:
     folder = pairs_folder("a.tif", "b.tif", "c.tif", "d.tif", shape=(64, 64))
-    return TunePlan(pairs_in(folder), "small", TINY, tmp_path / "heart")
+    return TunePlan(pairs_in(folder), "small", tiny, tmp_path / "heart")
 
 
 @pytest.fixture
@@ -98,13 +80,13 @@ def test_one_run_at_a_time_on_this_computer(plan, tmp_path):
     assert isinstance([*tune_job(other)][-1], RunDone)
 
 
-def test_check_turns_what_goes_wrong_into_a_finding(plan, tmp_path):
-    nowhere = TunePlan(pairs_in(tmp_path / "nowhere"), "small", TINY)
+def test_check_turns_what_goes_wrong_into_a_finding(plan, tiny, tmp_path):
+    nowhere = TunePlan(pairs_in(tmp_path / "nowhere"), "small", tiny)
     *_, finding, end = check_job(nowhere)
     assert isinstance(finding, Finding)
     assert [finding.severity, finding.message.startswith("Expected a folder")] == ["error", True]
     assert isinstance(end, PairsChecked)
-    unknown = TunePlan(plan.pairs, "unknown", TINY)
+    unknown = TunePlan(plan.pairs, "unknown", tiny)
     *_, finding, end = check_job(unknown)
     assert isinstance(finding, Finding)
     assert "unknown" in finding.message

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -24,19 +23,6 @@ from napari_mitostain.training import trainer
 from napari_mitostain.training.registry import known_runs, runs_folder
 from napari_mitostain.training.run import RunFolder
 
-TINY = TrainSettings(
-    epochs=2,
-    batch_size=2,
-    patch=32,
-    crops_per_frame=2,
-    minimum_area=0.02,
-    base_channels=4,
-    depth=2,
-    discriminator_loss="none",
-    device="cpu",
-    precision="float32",
-)
-
 
 def make_stacks(planes: int = 8, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Draw brightfield and fluorescence (T, Y, X) of the same places: dark where it shines."""
@@ -47,11 +33,6 @@ def make_stacks(planes: int = 8, side: int = 64) -> tuple[np.ndarray, np.ndarray
     return brightfield.clip(0, 255).astype(np.uint8), (60000 * target).astype(np.uint16)
 
 
-@pytest.fixture(autouse=True)
-def _own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-
-
 @pytest.fixture
 def open_widget(viewer: Any, small_model: Any) -> Callable[[], Any]:
     """Open the dock widget through the manifest."""
@@ -59,13 +40,13 @@ def open_widget(viewer: Any, small_model: Any) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def tuner(viewer: Any, open_widget: Callable[[], Any], until: Any) -> Any:
+def tuner(viewer: Any, open_widget: Callable[[], Any], until: Any, tiny: TrainSettings) -> Any:
     """The widget with two small layers chosen and checked, set to a run of two tiny epochs."""
     brightfield, fluorescence = make_stacks()
     viewer.add_image(brightfield, name="cells", axis_labels=("t", "y", "x"))
     viewer.add_image(fluorescence, name="mitochondria", axis_labels=("t", "y", "x"))
     widget = open_widget()
-    edit(widget, settings=TINY, name="heart")
+    edit(widget, settings=tiny, name="heart")
     until(lambda: not widget.is_busy)
     return widget
 

@@ -18,6 +18,7 @@ from napari_mitostain.events import EpochDone, Notice, RunDone, StartScored
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.previews import read_preview
 from napari_mitostain.training.run import RunFolder
+from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.spec import PairsSpec
 from napari_mitostain.training.trainer import train
 
@@ -28,10 +29,16 @@ def epoch(number: int) -> EpochDone:
     return EpochDone(epoch=number, fraction=0.5, losses={"l1": 0.25}, scores=SCORES, validation_losses={"l1": 0.5})
 
 
+def begin(run: RunFolder, config: RunConfig) -> None:
+    """Make a folder a run, as the trainer does."""
+    run.prepare()
+    run.write_config(config)
+
+
 @pytest.fixture
 def run(tmp_path: Path, tiny: TrainSettings) -> RunFolder:
     folder = RunFolder(tmp_path / "run")
-    folder.create(tiny, "given pairs")
+    begin(folder, RunConfig(tiny, None, "given pairs"))
     return folder
 
 
@@ -40,7 +47,7 @@ def test_config_says_what_the_run_was_told(tmp_path: Path, tiny: TrainSettings) 
     spec = PairsSpec(tmp_path / "a" / "brightfield", tmp_path / "a" / "mitochondria", shifts={"x": (1, -2)})
     data = ({"name": "n", "source": "s", "licence": "l"},)
     told = {"init_sha256": "c0ffee", "init_data": data, "scaling": ScalingSettings(background_px=30.0)}
-    run.create(tiny, spec, "h9c2", **told)
+    begin(run, RunConfig(tiny, spec, str(tmp_path / "a"), "h9c2", **told))
     config = run.config()
     assert (config.settings, config.pairs, config.source) == (tiny, spec, str(tmp_path / "a"))
     assert (config.init, config.init_sha256, config.init_data) == ("h9c2", "c0ffee", data)
@@ -127,6 +134,7 @@ def test_lock_of_another_process_is_told_and_goes_with_it(run: RunFolder) -> Non
 import sys, time
 from pathlib import Path
 from napari_mitostain.training.run import RunFolder
+from napari_mitostain.training.run_config import RunConfig
 with RunFolder(Path({str(run.path)!r})).lock():
     print("locked", flush=True)
     time.sleep(60)
@@ -175,14 +183,14 @@ def test_run_is_extended_by_what_it_is_counted_in(run: RunFolder, more: dict[str
 def test_folder_that_holds_other_files_is_refused(tmp_path: Path, tiny: TrainSettings) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileError, match=r"new or empty folder .* which holds thesis\.txt; "):
-        RunFolder(tmp_path).create(tiny, "given pairs")
+        begin(RunFolder(tmp_path), RunConfig(tiny, None, "given pairs"))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_images_stored_for_a_run_may_be_there_before_it(tmp_path: Path, tiny: TrainSettings) -> None:
     (tmp_path / "pairs").mkdir()
     (tmp_path / ".DS_Store").write_text("")
-    RunFolder(tmp_path).create(tiny, "given pairs")
+    begin(RunFolder(tmp_path), RunConfig(tiny, None, "given pairs"))
     assert RunFolder(tmp_path).config().settings == tiny
 
 

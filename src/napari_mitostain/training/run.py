@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import FileError, MitostainError, SettingsError
 from napari_mitostain.events import Event, Notice, RunDone
 from napari_mitostain.image.files.atomic import discard
@@ -29,7 +28,6 @@ from napari_mitostain.training.previews import PreviewFolder, Previews
 from napari_mitostain.training.run_config import RunConfig, read_config, write_config
 from napari_mitostain.training.run_lock import is_locked, locked
 from napari_mitostain.training.run_log import RunLog, is_whole
-from napari_mitostain.training.spec import PairsSpec
 
 CONFIG = "config.json"
 
@@ -89,28 +87,6 @@ class RunFolder:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
             )
-
-    def create(self, settings: TrainSettings, pairs: PairsSpec | str, init: str = "", **start: Any) -> None:
-        """Start a new run.
-
-        Parameters
-        ----------
-        settings : TrainSettings
-        pairs : PairsSpec or str
-            Where its pairs are, or, for pairs in memory, words about them.
-        init : str
-            Name of the model it starts from; empty for none.
-        **start
-            Further attributes of `RunConfig` about that model.
-
-        Raises
-        ------
-        FileError
-            If the folder holds a run or other files already, or cannot be written.
-        """
-        self.prepare()
-        spec, source = (None, pairs) if isinstance(pairs, str) else (pairs, str(pairs.brightfield.parent.resolve()))
-        self.write_config(RunConfig(settings, spec, source, init, **start))
 
     def write_config(self, config: RunConfig) -> None:
         """Write what the run is told; a folder with this file is a run."""
