@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +95,7 @@ TRAIN = """
 import sys
 import torch
 from pathlib import Path
+from types import SimpleNamespace
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.training import session
 from napari_mitostain.training.trainer import train
@@ -231,6 +234,18 @@ def test_budget_of_minutes_ends_the_run(pairs: list[Pair], tiny: TrainSettings, 
     assert of_kind(events, EpochDone)[-1].fraction == 1
     assert all(fraction < 1 for fraction in fractions[:-1])
     assert isinstance(events[-1], RunDone)
+
+
+def test_run_of_minutes_ends_with_an_epoch_that_is_validated_whenever_the_time_is_up(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: 0.01 * next(ticks))  # by which everything takes some time
+    monkeypatch.setattr(session, "time", clock)
+    for hundredths in range(30, 42):
+        settings = replace(tiny, epochs=None, minutes=hundredths / 6000)
+        last = of_kind(list(train(pairs, tmp_path / f"run {hundredths}", settings)), EpochDone)[-1]
+        assert (last.fraction, bool(last.scores)) == (1, True)
 
 
 def test_time_that_the_caller_takes_is_not_the_runs(pairs: list[Pair], tiny: TrainSettings, tmp_path: Path) -> None:

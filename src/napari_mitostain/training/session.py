@@ -179,7 +179,9 @@ class Session:
         )
         at.epoch, at.batch = at.epoch + 1, 0
         self._losses = EpochLosses(self.players.device)
+        told = at.seconds
         yield done
+        at.seconds = told  # a run of minutes ends with the epoch that said so, and validated for it
 
     def _tick(self) -> None:
         now = time.monotonic()
