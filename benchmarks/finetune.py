@@ -1,12 +1,13 @@
 """Measure whether the viewer stays smooth while a run trains in it, and how much of its speed the run keeps.
 
-    python benchmarks/finetune.py [--preset quick] [--pairs FOLDER] [--rounds 5] [--seconds 8] [--json]
+    python benchmarks/finetune.py [--preset quick] [--pairs FOLDER] [--rounds 4] [--seconds 8] [--rate 10] [--json]
 
 Opens a viewer (without a display: under xvfb-run) on a stack of 512×512×50 and trains in a job, as the dock widget
 "Fine-tune" does, with curves and the time machine. The run goes on all the time; in each round, in turn, it is left
 alone (the viewer sleeps) with all cores and with as many as it has in the viewer, then the user does nothing, then they
-scroll. So all ratios are of times a few seconds apart. A software renderer, such as that of a machine without a screen,
-takes most of the time of a step of scrolling, and computes beside the run.
+scroll, by so many planes a second (10 is the speed at which napari plays a stack). So all ratios are of times a few
+seconds apart. A software renderer, such as that of a machine without a screen, draws the whole window twice for each
+step of scrolling, and computes beside the run.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 import napari_mitostain
 from napari_mitostain._qt.job_runner import JobRunner
+from napari_mitostain._qt.progress import NoBar
 from napari_mitostain._qt.stain_job import a_core_left_to_the_viewer
 from napari_mitostain._qt.tune_curves import Curves
 from napari_mitostain._qt.tune_machine import TimeMachine
@@ -45,9 +47,6 @@ from napari_mitostain.training.trainer import train
 
 _TICK_S = 0.010
 _LATE_S = 0.050
-_SCROLL_S = 1 / 30
-"""Between two steps of scrolling: a wheel that is turned quickly."""
-
 ALONE = ("alone, all cores", "alone, a core free")
 IDLE, SCROLLING, PAUSED = "in the viewer, idle", "in the viewer, scrolling", "paused, scrolling"
 
@@ -65,20 +64,20 @@ class Watched:
         """Go on in a phase; none of its steps counts that began in another."""
         self._phase = phase
         (self._goes.clear if phase == PAUSED else self._goes.set)()
-        time.sleep(0.5)  # the step that is under way
+        wait(0.5)  # the step that is under way; what the run says is taken meanwhile, so that it does not wait
+        self.steps = []
 
     def per_second(self, phase: str) -> float:
-        """Return the steps a second since the last call for a phase."""
+        """Return the steps a second since the last turn."""
         times = [seconds for of, seconds in [*self.steps] if of == phase]
-        self.steps = [step for step in self.steps if step[0] != phase]
         return len(times) / sum(times)
 
-    def job(self, start: Callable[[], Iterator[Event]]) -> Generator[Event, None, None]:
+    def job(self, start: Callable[[], Any]) -> Generator[Event, None, None]:
         """Train as the viewer does; alone, the run says nothing of its steps."""
         every = torch.get_num_threads()
-        with a_core_left_to_the_viewer(), closing(start()) as events:
-            fewer, before = torch.get_num_threads(), ("", 0.0)
-            try:
+        try:
+            with a_core_left_to_the_viewer(), closing(start()) as events:
+                fewer, before = torch.get_num_threads(), ("", 0.0)
                 for event in events:
                     phase, now, is_step = self._phase, time.perf_counter(), isinstance(event, StepDone)
                     if is_step and before[0] == phase:
@@ -88,9 +87,9 @@ class Watched:
                         yield event
                     self._goes.wait()
                     before = (phase, time.perf_counter()) if is_step else ("", 0.0)
-            finally:
-                self._goes.set()
-                self.is_over = True
+        finally:
+            self._goes.set()
+            self.is_over = True
 
 
 class Window:
@@ -105,7 +104,7 @@ class Window:
         self.viewer.window.add_dock_widget(dock, name="run")
         QVBoxLayout(dock).addWidget(self.curves)
         self.machine = TimeMachine(self.viewer, run, dock)
-        self.runner, self.run = JobRunner(dock), run
+        self.runner, self.run = JobRunner(dock, bar=NoBar), run
         self.runner.received.connect(self._receive)
         self._draws, self._ticks = 0, [time.perf_counter()]
         self._timer = QTimer(dock)
@@ -116,14 +115,18 @@ class Window:
         canvas = self.viewer.window._qt_viewer.canvas._scene_canvas  # napari offers no event for a drawing
         canvas.events.draw.connect(self._count, position="last")
 
+    def turn_to(self, phase: str) -> None:
+        """Open the time machine for the user who only watches, and put it away for who scrolls."""
+        (self.machine.show if phase == IDLE else self.machine.remove)()
+        wait_until(lambda: not self.machine.is_busy)
+        wait(0.5)
+
     def idle(self, seconds: float) -> list[float]:
         """Watch the time machine."""
-        self.machine.show()
         wait(seconds)
-        self.machine.remove()
         return []
 
-    def scroll(self, seconds: float) -> list[float]:
+    def scroll(self, seconds: float, rate: float) -> list[float]:
         """Scroll through the stack, and return the seconds from each step to its drawing."""
         times: list[float] = []
         end, loop = time.perf_counter() + seconds, QEventLoop()
@@ -133,7 +136,7 @@ class Window:
             while self._draws == drawn:
                 loop.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
             times.append(time.perf_counter() - begin)
-            wait(max(0.001, begin + _SCROLL_S - time.perf_counter()))
+            wait(max(0.001, begin + 1 / rate - time.perf_counter()))
         return times
 
     def late(self) -> list[float]:
@@ -148,8 +151,9 @@ class Window:
         for event in events:
             if isinstance(event, EpochDone):
                 self.curves.add(event.to_dict())
-                if event.epoch in (stains := self.run.preview_images().stains):
-                    self.machine.add(event.epoch, stains[event.epoch])
+                previews = self.run.preview_images()
+                if previews is not None and event.epoch in previews.stains:
+                    self.machine.add(event.epoch, previews.stains[event.epoch])
 
 
 def main() -> None:
@@ -159,18 +163,29 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=Path, help="a folder with brightfield/ and mitochondria/; by default the samples"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rate", type=float, default=10, help="planes a second")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     spec = pairs_in(given.pairs) if given.pairs else samples()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(Path(folder) / "run", spec, settings_of(given.preset), given.rounds, given.seconds)
-    figures = {"preset": given.preset, "cores": os.cpu_count(), "torch": torch.__version__, **figures}
+        figures = measure(
+            Path(folder) / "run", spec, settings_of(given.preset), given.rounds, given.seconds, given.rate
+        )
+    figures = {
+        "rate": given.rate,
+        "preset": given.preset,
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        **figures,
+    }
     print(json.dumps(figures) if given.json else table(figures))
 
 
-def measure(path: Path, spec: PairsSpec, settings: TrainSettings, rounds: int, seconds: float) -> dict[str, Any]:
+def measure(
+    path: Path, spec: PairsSpec, settings: TrainSettings, rounds: int, seconds: float, rate: float
+) -> dict[str, Any]:
     """Train, and take the phases in turn, in every round."""
     run, watched = RunFolder(path), Watched()
     window = Window(run)
@@ -179,9 +194,11 @@ def measure(path: Path, spec: PairsSpec, settings: TrainSettings, rounds: int, s
     speeds: dict[str, list[float]] = {phase: [] for phase in (*ALONE, IDLE, SCROLLING)}
     late: dict[str, list[float]] = {IDLE: [], SCROLLING: [], PAUSED: []}
     scrolled: dict[str, list[float]] = {SCROLLING: [], PAUSED: []}
-    works = {IDLE: window.idle, SCROLLING: window.scroll, PAUSED: window.scroll} | dict.fromkeys(ALONE, time.sleep)
+    scroll = partial(window.scroll, rate=rate)
+    works: dict[str, Any] = {IDLE: window.idle, SCROLLING: scroll, PAUSED: scroll} | dict.fromkeys(ALONE, time.sleep)
     for _ in range(rounds):
         for phase, work in works.items():
+            window.turn_to(phase)
             watched.turn_to(phase)
             window.late()
             times = work(seconds)
@@ -221,7 +238,10 @@ def figures_of(
 
 def table(figures: dict[str, Any]) -> str:
     """Lay the figures out for reading."""
-    lines = [f"Preset {figures['preset']}, {figures['cores']} cores, torch {figures['torch']}", ""]
+    lines = [
+        f"Preset {figures['preset']}, {figures['cores']} cores, torch {figures['torch']}, {figures['rate']:g} planes/s",
+        "",
+    ]
     lines += [f"{'':<28}{'steps/s':>9}{'of all cores':>14}{'of a core free':>16}"]
     for phase, speed in figures["steps_per_second"].items():
         kept = figures["speed_kept"].get(phase)

@@ -19,6 +19,7 @@ from qtpy.QtCore import QObject
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import new_job
+from napari_mitostain._qt.progress import trained_fraction
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.events import Notice, StepDone, TileDone
 
@@ -63,6 +64,18 @@ def test_a_flood_is_taken_in_batches_and_the_job_waits(runner, log, until):
     assert sum(batches) == 3000
     assert len(batches) <= (time.monotonic() - begin) / 0.035 + 2  # a tick is 40 ms, Qt's timers are 5 % coarse
     assert max(batches) <= 64  # a full queue, and at most as much again while it is emptied
+
+
+def test_progress_is_shown_by_the_hundredth(qapp, until):
+    """A step that changes nothing that can be seen is not shown: each time the whole window is drawn."""
+    shown: list[float] = []
+    begin = time.monotonic()
+    runner = JobRunner(fraction=trained_fraction)
+    runner.progressed.connect(lambda fraction, _: shown.append(fraction))
+    runner.start("Creeping", lambda: (StepDone(step=i, fraction=1e-5 * i) for i in range(3000)))
+    until(lambda: not runner.is_running)
+    assert 1 < len(shown) <= 4 + (time.monotonic() - begin)  # at 0, 0.01 and 0.02, and once a second
+    assert shown == sorted(shown)
 
 
 def test_cancel_closes_the_iterator_and_drops_what_waits(runner, log, until):

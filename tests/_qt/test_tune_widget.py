@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from filelock import FileLock
+from napari.utils.progress import progress
 from qtpy.QtWidgets import QMessageBox
 from scipy.ndimage import gaussian_filter
 
@@ -156,6 +157,16 @@ def test_lazy_layer_that_shows_something_else_than_its_file_is_copied(viewer, tu
         layer._source = layer.source.model_copy(update={"path": str(tmp_path / f"{name}.tif")})
     train(tuner)
     assert (runs_folder() / "heart" / "pairs").exists()
+
+
+def test_no_wheel_of_the_activity_dock_turns_while_a_run_trains(tuner, held, until):
+    """Each of its turns draws the whole window: a third of a core, taken from the run, without a graphics card."""
+    tuner.button.click()
+    until(held.reached.is_set)
+    assert not progress._all_instances
+    assert tuner.bar.bar.isVisibleTo(tuner)
+    tuner.bar.stop.click()
+    until(lambda: not tuner.is_busy)
 
 
 def test_pause_leaves_a_checkpoint_and_resume_goes_on(tuner, held, until):

@@ -10,12 +10,16 @@ from napari.utils.notifications import show_error, show_warning
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.jobs import Job, Outcome, Task, new_job
-from napari_mitostain._qt.progress import ActivityBar, Clock, fraction_of
+from napari_mitostain._qt.progress import ActivityBar, Clock, NoBar, fraction_of
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.events import Event, Notice
 
 _TICK_MS = 40
 """Time between two looks at the events of a job: quick for the eye, and a flood of events costs one look."""
+
+_SHOWN_STEP, _SHOWN_S = 0.01, 1.0
+"""Progress is shown when so large a part was done, or so long has passed since the last time: Qt draws the whole window
+anew for each change beside a canvas, which costs a machine without a graphics card 0.1 s of processor time."""
 
 _NOTICES_SHOWN = 3
 """Notices of a job that the user sees one by one; a long stack could bring thousands."""
@@ -37,6 +41,8 @@ class JobRunner(QObject):
         Whether notices become notifications.
     fraction : callable
         Returns the part of its job that an event says is done, None if it says nothing of that.
+    bar : type
+        Shows it: in the activity dock, or not at all, for the long jobs of a widget that has a bar.
 
     Attributes
     ----------
@@ -57,9 +63,10 @@ class JobRunner(QObject):
         waits: bool = False,
         warns: bool = True,
         fraction: Callable[[Event], float | None] = fraction_of,
+        bar: type[ActivityBar | NoBar] = ActivityBar,
     ) -> None:
         super().__init__(parent)
-        self._waits, self._warns, self._fraction = waits, warns, fraction
+        self._waits, self._warns, self._fraction, self._new_bar = waits, warns, fraction, bar
         self._job: Job | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
@@ -90,8 +97,8 @@ class JobRunner(QObject):
         self.cancel()
         assert self._job is None, "a job that is waited for has to end first"
         job = new_job(title, task)
-        self._job, self._clock, self._notices = job, Clock(), 0
-        self._bar = ActivityBar(title)
+        self._job, self._clock, self._notices, self._shown = job, Clock(), 0, (-1.0, 0.0)
+        self._bar = self._new_bar(title)
         self._stopper.watch(job, self._bar)
         self._timer.start()
         job.start()
@@ -126,9 +133,14 @@ class JobRunner(QObject):
         if job is self._job and self._warns:
             self._warn([event.message for event in events if isinstance(event, Notice)])
         steps = [(fraction, event.time) for event in events if (fraction := self._fraction(event)) is not None]
-        if job is self._job and steps:
+        if job is self._job and steps and self._is_worth_showing(*steps[-1]):
+            self._shown = steps[-1]
             self.progressed.emit(steps[-1][0], self._clock.seconds_left(*steps[-1]))
             self._bar.show(steps[-1][0])
+
+    def _is_worth_showing(self, fraction: float, time: float) -> bool:
+        part, before = self._shown
+        return fraction == 1 or abs(fraction - part) >= _SHOWN_STEP or time - before >= _SHOWN_S
 
     def _warn(self, messages: list[str]) -> None:
         for message in messages[: max(0, _NOTICES_SHOWN - self._notices)]:
@@ -165,10 +177,10 @@ class _Stopper:
     _kept: ClassVar[set[_Stopper]] = set()
 
     def __init__(self) -> None:
-        self._watched: tuple[Job, ActivityBar] | None = None
+        self._watched: tuple[Job, ActivityBar | NoBar] | None = None
         self._kept.add(self)
 
-    def watch(self, job: Job, bar: ActivityBar) -> None:
+    def watch(self, job: Job, bar: ActivityBar | NoBar) -> None:
         """Take care of the runner's latest job; those before it were cancelled."""
         self._watched = job, bar
 

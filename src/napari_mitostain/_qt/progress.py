@@ -52,8 +52,27 @@ class Clock:
         return (time - begin) * (1 - fraction) / (fraction - first) if fraction > first else None
 
 
+class NoBar:
+    """Stands for the bar of a job whose widget shows how far it is."""
+
+    is_cancelled = False
+
+    def __init__(self, title: str) -> None:
+        pass
+
+    def show(self, fraction: float) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
 class ActivityBar:
-    """A bar in napari's activity dock, with the time left and a cancel button. Only for the main thread."""
+    """A bar in napari's activity dock, with the time left and a cancel button. Only for the main thread.
+
+    While there is one, napari turns a wheel in its status bar 33 times a second, and beside a canvas Qt then draws the
+    whole window anew: on a machine without a graphics card, a third of a core.
+    """
 
     def __init__(self, title: str) -> None:
         self._progress = cancelable_progress(total=_STEPS, desc=title, bar_format="{desc}| {remaining} left")

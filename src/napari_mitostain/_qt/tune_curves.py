@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 from napari_mitostain._qt.epoch_plot import EpochPlot, Line
 from napari_mitostain._qt.tune_history import History
 
-_REDRAW_MS = 200
-"""A run of tiny epochs ends many of them in a second; the eye wants no more than this."""
+_REDRAW_MS = 1000
+"""A run of tiny epochs ends many of them in a second; the eye wants fewer, and each draws the whole window anew."""
 
 
 class _Kind(NamedTuple):

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome, Task
-from napari_mitostain._qt.progress import trained_fraction
+from napari_mitostain._qt.progress import NoBar, trained_fraction
 from napari_mitostain._qt.tune_job import TunePlan, resume_job, tune_job
 from napari_mitostain.errors import TrainingError
 from napari_mitostain.events import Event, Notice, RunStarted, StepDone
@@ -47,7 +47,7 @@ class Training(QObject):
         self.path: Path | None = None
         self._has_stepped = False
         self._wanted: End = "stopped"
-        self.runner = JobRunner(self, waits=True, warns=False, fraction=trained_fraction)
+        self.runner = JobRunner(self, waits=True, warns=False, fraction=trained_fraction, bar=NoBar)
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self.progressed)
         self.runner.ended.connect(self._finish)
