@@ -1,14 +1,16 @@
-"""Make the pictures of docs/weights.md with the program itself.
+"""Make the pictures of docs/weights.md and docs/fine_tuning.md with the program itself.
 
     python scripts/make_pictures.py [FOLDER]
 
-Opens a viewer on the simulated sample pair (without a display: under xvfb-run), stains it, and writes three pictures,
-by default into docs/images/. Prints what the documentation quotes.
+Opens a viewer on the simulated samples (without a display: under xvfb-run), stains a pair, fine-tunes on a stack for
+two minutes, and writes pictures, by default into docs/images/. Prints what the documentation quotes.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,8 +32,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=IMAGES)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    viewer = napari.Viewer()
-    viewer.window.resize(*_WINDOW)
+    weighting(folder)
+    with tempfile.TemporaryDirectory() as data_home:
+        os.environ["XDG_DATA_HOME"] = data_home  # where runs are listed and kept
+        tuning(folder)
+
+
+def weighting(folder: Path) -> None:
+    """Show the weight map of a pair, and the loss of its stain before and after weighting."""
+    viewer = new_viewer()
     brightfield, mitochondria = viewer.open_sample("napari-mitostain", "pair")
     stain_dock, stain = viewer.window.add_plugin_dock_widget("napari-mitostain", "Digital stain")
     stain.form.setValue(replace(stain.form.value(), layer=brightfield))
@@ -52,6 +61,33 @@ def main() -> None:
     weights.loss.landscape.setChecked(True)
     picture(viewer, folder / "weights-landscape.png", canvas_only=True)
     viewer.close()
+
+
+def tuning(folder: Path) -> None:
+    """Show the tutorial of fine-tuning: the check, the run, its time machine."""
+    viewer = new_viewer()
+    viewer.open_sample("napari-mitostain", "stack_pair")
+    _, tuner = viewer.window.add_plugin_dock_widget("napari-mitostain", "Fine-tune")
+    wait_until(lambda: not tuner.is_busy)
+    asked = tuner.form.value()
+    tuner.form.setValue(replace(asked, settings=replace(asked.settings, minutes=2.0), name="my first run"))
+    wait_until(lambda: not tuner.is_busy)
+    picture(viewer, folder / "tuning-check.png", canvas_only=False)
+    tuner.button.click()
+    wait(60)
+    picture(viewer, folder / "tuning-run.png", canvas_only=False)
+    wait_until(lambda: not tuner.is_busy)
+    tuner.view.travel.click()
+    wait_until(lambda: tuner.view.machine.is_shown)
+    picture(viewer, folder / "tuning-time-machine.png", canvas_only=False)
+    viewer.close()
+
+
+def new_viewer() -> Any:
+    """Open a viewer as large as the pictures."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*_WINDOW)
+    return viewer
 
 
 def row_picture(viewer: Any, panels: list[Any], file: Path) -> None:

@@ -179,9 +179,22 @@ def test_run_with_hardly_anything_to_draw(curves, events):
     curves.grab()
 
 
-def test_run_without_a_discriminator_draws_zeros(curves):
-    curves.show_history([done(0, discriminator=0.0), done(1, discriminator=0.0)])
-    assert drawn(curves.losses, "losses discriminator") == ([0, 1], [0, 0])
+def test_run_without_a_discriminator_has_no_curves_of_one(curves):
+    alone = {"adversarial": 0.0, "discriminator": 0.0}
+    curves.show_history([done(0, **alone), done(1, **alone)])
+    assert drawn(curves.losses, "losses discriminator") == ([], [])
+    assert drawn(curves.losses, "losses l1")[0] == [0, 1]
+    assert [name for name, box in curves.boxes.items() if box.isVisible()] == [
+        "generator",
+        "l1",
+        "pearson",
+        "detail_pearson",
+        "ssim",
+    ]
+    assert "discriminator" not in curves.words[0].text()
+    curves.show_history([done(0)])
+    assert curves.boxes["discriminator"].isVisible()
+    assert "discriminator 0.2" in curves.words[0].text()
 
 
 def test_an_epoch_of_thousands_costs_a_few_milliseconds(curves):

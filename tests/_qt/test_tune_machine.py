@@ -22,7 +22,7 @@ from napari_mitostain.errors import FileError
 from napari_mitostain.training.previews import PreviewFolder
 
 SIZE = (12, 10)
-NAMES = ["brightfield", "fluorescence (measured)"]
+NAMES = ["crops in brightfield", "fluorescence (measured)"]
 
 
 class Run:
@@ -299,7 +299,7 @@ def test_deleting_the_stain_is_leaving(viewer, machine, shown, until):
 
 def test_brightfield_may_go(viewer, machine, shown, add):
     shown()
-    viewer.layers.remove("brightfield")
+    viewer.layers.remove("crops in brightfield")
     add(5)
     assert (machine.epoch, machine.is_shown, len(viewer.layers)) == (5, True, 2)
     machine.remove()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from magicgui.widgets import ComboBox
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -63,16 +63,25 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     return section
 
 
-def scrolled(inner: QVBoxLayout) -> QScrollArea:
-    """Return a column that scrolls up and down, and is never wider than its dock."""
-    content = QWidget()
-    content.setLayout(inner)
-    inner.setContentsMargins(2, 6, 2, 4)
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    scroll.setWidget(content)
-    return scroll
+class Column(QScrollArea):
+    """A column that scrolls up and down, and is never narrower than what is in it and the bar beside it."""
+
+    def __init__(self, inner: QVBoxLayout) -> None:
+        super().__init__()
+        content = QWidget()
+        content.setLayout(inner)
+        inner.setContentsMargins(2, 6, 2, 4)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Widen when the content does: Qt tells a scroll area alone, and it cuts off what it cannot scroll to."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        if event is not None and event.type() == QEvent.Type.LayoutRequest and content is not None and bar is not None:
+            wide = content.minimumSizeHint().width() + bar.sizeHint().width() + 2 * self.frameWidth()
+            self.setMinimumWidth(wide)
+        return super().eventFilter(watched, event)
 
 
 def breakable(text: str) -> str:

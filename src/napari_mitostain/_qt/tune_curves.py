@@ -33,6 +33,9 @@ _LOSSES = (
     _Kind("l1", "weighted L1", "#3399dd", "How far the stain is from the fluorescence, without λ"),
     _Kind("discriminator", "discriminator", "#d55e00", "How often the discriminator takes stain for fluorescence"),
 )
+_OPPONENT = ("adversarial", "discriminator")
+"""Losses that a run without a discriminator does not have."""
+
 _CHOOSES = "detail_pearson"
 _SCORES = (
     _Kind("pearson", "Pearson", "#8878ff", "Correlation of stain and fluorescence"),
@@ -117,6 +120,9 @@ class Curves(QWidget):
 
     def _draw(self) -> None:
         self._later.stop()
+        has_opponent = bool(self._history.curve("losses", "discriminator")[1].any())
+        for name in _OPPONENT:
+            self.boxes[name].setVisible(has_opponent)
         for kind in _LOSSES:
             largest = max(self._history.curve("losses", kind.name)[1], default=0.0) or 1.0
             for part, style in (("losses", Line.SolidLine), ("validation_losses", Line.DashLine)):
@@ -144,11 +150,18 @@ class Curves(QWidget):
             (self.words[0], _LOSSES, history.values("losses", shown), "Lines: training; dashes: validation."),
             (self.words[1], _SCORES, history.values("scores", shown), "Dashes: starting model; dots: local variance."),
         ):
-            told = [f"{kind.title} {values[kind.name]:.3g}" for kind in kinds if kind.name in values]
+            told = [
+                f"{kind.title} {values[kind.name]:.3g}"
+                for kind in kinds
+                if kind.name in values and not self._is_left_out(kind)
+            ]
             words.setText(f"{', '.join(told)}{'. ' if told else ''}{key}")
 
     def _shows(self, kind: _Kind) -> bool:
-        return self.boxes[kind.name].isChecked()
+        return self.boxes[kind.name].isChecked() and not self._is_left_out(kind)
+
+    def _is_left_out(self, kind: _Kind) -> bool:
+        return self.boxes[kind.name].isHidden()
 
     def _choose(self, epoch: float) -> None:
         nearest = self._history.nearest_kept(epoch)

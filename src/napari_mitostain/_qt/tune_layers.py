@@ -19,7 +19,7 @@ from napari_mitostain._qt.view_state import ViewState, camera_of
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-BRIGHTFIELD, TRUTH, STAIN = "brightfield", "fluorescence (measured)", "stain"
+BRIGHTFIELD, TRUTH, STAIN = "crops in brightfield", "fluorescence (measured)", "stain"
 _LOOKS = {BRIGHTFIELD: ("gray", "top_left"), TRUTH: ("green", "top_center"), STAIN: ("magenta", "top_right")}
 """Of the layers, left to right: their colours, and where the canvas names them."""
 

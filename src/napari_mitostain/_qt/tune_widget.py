@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QLabel, QMainWindow, QMessageBox, QPushButton, QTabWi
 
 from napari_mitostain._qt.canvas import window_beside
 from napari_mitostain._qt.docked import Docked
-from napari_mitostain._qt.rows import breakable, scrolled
+from napari_mitostain._qt.rows import Column, breakable
 from napari_mitostain._qt.run_view import RunView
 from napari_mitostain._qt.training_bar import TrainingBar
 from napari_mitostain._qt.tune_checking import PairsCheck
@@ -108,7 +108,7 @@ class FineTuneWidget(Docked):
             runs.addWidget(part)
         for title, inner in (("New run", new), ("Runs", runs)):
             inner.addStretch()
-            self.tabs.addTab(scrolled(inner), title)
+            self.tabs.addTab(Column(inner), title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 4, 2, 0)
         layout.addWidget(self.bar)
