@@ -13,7 +13,6 @@ import pytest
 import tifffile
 from filelock import FileLock
 from napari.utils.progress import progress
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 from scipy.ndimage import gaussian_filter
 
@@ -428,14 +427,3 @@ def test_time_machine_comes_and_goes(viewer, tuner, train, until):
     tuner.view.travel.click()
     assert len(viewer.layers) == before
     assert tuner.view.choice.epoch == tuner.view.summary.best  # not what was only looked at
-
-
-def test_nothing_is_cut_off_in_a_narrow_dock(viewer, tuner, train, until):
-    """Columns scroll up and down only: what is wider than they are could not be seen."""
-    train(tuner)
-    dock = tuner.parent()
-    viewer.window._qt_window.resizeDocks([dock], [100], Qt.Orientation.Horizontal)
-    for number in range(tuner.tabs.count()):
-        tuner.tabs.setCurrentIndex(number)
-        column = tuner.tabs.widget(number)
-        until(lambda column=column: column.widget().width() <= column.viewport().width())
