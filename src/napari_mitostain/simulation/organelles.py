@@ -15,6 +15,9 @@ _GROUP = 1000
 STEP_UM = 0.1
 """Distance of the balls along a tube."""
 
+EDGE_UM = 0.1
+"""Width of the edge of what is drawn: about a pixel."""
+
 
 @dataclass
 class Beads:

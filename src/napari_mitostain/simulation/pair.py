@@ -13,10 +13,11 @@ from scipy.fft import next_fast_len
 from napari_mitostain.config import SimulationSettings, require_whole_between
 from napari_mitostain.simulation.brightfield import image_brightfield
 from napari_mitostain.simulation.camera import record_brightfield, record_fluorescence
+from napari_mitostain.simulation.cell import grow_cell
 from napari_mitostain.simulation.fluorescence import image_fluorescence
 from napari_mitostain.simulation.grid import Grid
 from napari_mitostain.simulation.illumination import dirt, uneven_light
-from napari_mitostain.simulation.phantom import grow_phantom
+from napari_mitostain.simulation.phantom import draw_phantom
 from napari_mitostain.simulation.randomise import randomised
 
 _MARGIN_UM = 4.0
@@ -80,7 +81,7 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
     pixel = drawn.pixel_size_um / binning
     margin = math.ceil(_MARGIN_UM / drawn.pixel_size_um) * binning
     rows, columns = (next_fast_len(size * binning + 2 * margin) for size in drawn.shape)
-    phantom = grow_phantom((rows, columns), pixel, drawn.cell, grown)
+    phantom = draw_phantom(grow_cell((rows, columns), pixel, drawn.cell, grown), drawn.cell)
     grid = Grid((1, rows, columns), (1.0, pixel, pixel))
     microscope = drawn.microscope
     row, column = lit.normal(0, microscope.registration_px * drawn.pixel_size_um, 2)
