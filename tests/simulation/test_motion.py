@@ -142,6 +142,11 @@ def test_long_intervals_move_further(cell):
     assert all(near < later for near, later in pairwise(far))
 
 
+def test_a_field_without_cells_stays_empty():
+    nobody = replace(LAPSE, times=2, shape=(32, 32), cell=replace(LAPSE.cell, empty=1, debris=0))
+    assert simulate_pair(nobody, 1).mitochondria.max() < 25
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
