@@ -1,4 +1,4 @@
-"""Make the pictures of docs/simulation.md: simulated pairs, and one cell through focus.
+"""Make the pictures of docs/simulation.md: simulated pairs, one cell through focus, and one that lives.
 
     python scripts/make_simulation_pictures.py [FOLDER]
 
@@ -22,6 +22,7 @@ from napari_mitostain.simulation import simulate_pair
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 PAIR_SEEDS = (50, 54, 402, 404)
 STACK_SEED = 3
+TIMES_SEED, TIMES_SHOWN = 17, (0, 1, 2, 5, 9)
 
 
 def main() -> None:
@@ -36,6 +37,12 @@ def main() -> None:
     through = SimulationSettings(shape=(256, 256), planes=5, plane_spacing_um=0.8, randomise=0, scaling="stack")
     stack = simulate_pair(through, STACK_SEED)
     save([list(stack.brightfield), list(stack.mitochondria)], folder / "simulation-focus.png")
+    living = SimulationSettings(shape=(256, 256), times=10, randomise=0, scaling="stack")
+    lapse = simulate_pair(living, TIMES_SEED)
+    save(
+        [[image[number, 0] for number in TIMES_SHOWN] for image in (lapse.brightfield, lapse.mitochondria)],
+        folder / "simulation-times.png",
+    )
 
 
 def save(rows: Sequence[Sequence[NDArray[Any]]], file: Path) -> None:

@@ -54,6 +54,28 @@ def test_several_planes_are_a_stack_through_focus(tmp_path: Path) -> None:
     assert (stack.axes, stack.shape, stack.scale["Z"]) == ("ZYX", (3, 16, 16), 0.4)
 
 
+def test_several_times_are_a_time_lapse(tmp_path: Path) -> None:
+    list(simulate_folder(tmp_path / "flat", 1, SimulationSettings(shape=(16, 18), times=3, interval_s=2.5)))
+    flat = read_stack(tmp_path / "flat" / "brightfield" / "simulated_000000.ome.tif")
+    assert (flat.axes, flat.shape) == ("TYX", (3, 16, 18))
+    assert flat.scale == {"T": 2.5, "Y": 0.08, "X": 0.08}
+    list(simulate_folder(tmp_path / "deep", 1, SimulationSettings(shape=(16, 18), times=3, planes=2)))
+    deep = read_stack(tmp_path / "deep" / "mitochondria" / "simulated_000000.ome.tif")
+    assert (deep.axes, deep.shape, deep.scale["T"], deep.scale["Z"]) == ("TZYX", (3, 2, 16, 18), 5.0, 0.5)
+
+
+def test_a_folder_from_before_there_were_time_lapses_goes_on(tmp_path: Path) -> None:
+    list(simulate_folder(tmp_path, 1, TINY))
+    file = tmp_path / "simulation.json"
+    old = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("times", "motion")}
+    file.write_text(json.dumps(old))
+    list(simulate_folder(tmp_path, 2, TINY))
+    assert len(list((tmp_path / "brightfield").iterdir())) == 2
+    file.write_text("{")
+    with pytest.raises(FileError, match=r"^Expected the settings"):
+        list(simulate_folder(tmp_path, 3, TINY))
+
+
 def test_a_folder_that_was_stopped_is_completed_as_if_it_had_not_been(tmp_path: Path) -> None:
     list(simulate_folder(tmp_path / "whole", 3, TINY))
     with closing(simulate_folder(tmp_path / "stopped", 3, TINY)) as events:  # type: ignore[type-var]

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffWriter
 
-from napari_mitostain.config import SimulationSettings, require_whole
-from napari_mitostain.errors import FileError
+from napari_mitostain.config import SimulationSettings, read_values, require_whole
+from napari_mitostain.errors import FileError, MitostainError
 from napari_mitostain.events import Event, Notice, PairDone
 from napari_mitostain.image.files import atomic_write, require_writable
 from napari_mitostain.simulation import SimulatedPair, simulate_pair
@@ -75,24 +74,29 @@ def simulate_folder(
 
 
 def ome_tiff(image: NDArray[Any], name: str, channel: str, pair: SimulatedPair, description: str) -> bytes:
-    """Encode a plane (Y, X) or stack (Z, Y, X) as OME-TIFF of its own type, without loss; same image, same bytes.
+    """Encode an image of a pair as OME-TIFF of its own type, without loss; same image, same bytes.
 
-    The writer of stains stores float32, uncompressed.
+    Axes of length 1 are left out. The writer of stains stores float32, uncompressed.
     """
+    lengths = dict(zip("TZYX"[-image.ndim :], image.shape, strict=True))
+    axes = "".join(axis for axis, length in lengths.items() if length > 1 or axis in "YX")
     metadata: dict[str, Any] = {
-        "axes": "ZYX"[-image.ndim :],
+        "axes": axes,
         "UUID": str(uuid5(NAMESPACE_OID, f"napari-mitostain simulated {name}")),  # by default random
         "Name": name,
         "Creator": f"napari-mitostain {version('napari-mitostain')}",
         "Description": f"{channel} of a simulated cell, not of a real one: {description}",
         "Channel": {"Name": [f"{channel} (simulated)"]},
     }
-    spacings = (pair.plane_spacing_um, pair.pixel_size_um, pair.pixel_size_um)
-    for axis, spacing in zip("ZYX"[-image.ndim :], spacings[-image.ndim :], strict=True):
-        metadata |= {f"PhysicalSize{axis}": spacing, f"PhysicalSize{axis}Unit": "µm"}
+    spacings = {"Z": pair.plane_spacing_um, "Y": pair.pixel_size_um, "X": pair.pixel_size_um}
+    for axis in axes.replace("T", ""):
+        metadata |= {f"PhysicalSize{axis}": spacings[axis], f"PhysicalSize{axis}Unit": "µm"}
+    if "T" in axes:
+        metadata |= {"TimeIncrement": pair.settings.interval_s, "TimeIncrementUnit": "s"}
     file = io.BytesIO()
     with TiffWriter(file, ome=True, byteorder="<") as tif:
-        tif.write(image, compression="zlib", predictor=True, photometric="minisblack", metadata=metadata)
+        planes = image.reshape([lengths[axis] for axis in axes])
+        tif.write(planes, compression="zlib", predictor=True, photometric="minisblack", metadata=metadata)
     return file.getvalue()
 
 
@@ -103,7 +107,7 @@ def _is_there(output: Path, name: str) -> bool:
 def _record(output: Path, settings: SimulationSettings, overwrite: bool) -> None:
     """Save the settings, or compare them with those that are saved: one folder, one distribution of pairs."""
     file, text = output / _SETTINGS, json.dumps(settings.to_dict(), indent=2).encode()
-    if file.exists() and not overwrite and not (file.is_file() and file.read_bytes() == text):
+    if file.exists() and not overwrite and not _holds(file, settings):
         raise FileError(
             f"Expected the settings that {output} was begun with ({_SETTINGS}), got others; "
             "choose another folder, or add --overwrite."
@@ -111,13 +115,18 @@ def _record(output: Path, settings: SimulationSettings, overwrite: bool) -> None
     atomic_write(file, text)
 
 
+def _holds(file: Path, settings: SimulationSettings) -> bool:
+    """Tell whether a file holds these settings; what it does not name has its default, as before there was a choice."""
+    try:
+        return SimulationSettings.from_dict(read_values(file, "settings", "correct them")) == settings
+    except MitostainError:
+        return False
+
+
 def _write(output: Path, name: str, pair: SimulatedPair, seed: int) -> None:
     """Write both images, once both are computed; the settings drawn for the pair stand in the files."""
     description = f"seed {seed}\n{json.dumps(pair.settings.to_dict())}"
     images = {"brightfield": pair.brightfield, "mitochondria": pair.mitochondria}
-    content = {
-        kind: ome_tiff(np.squeeze(image, 0) if len(image) == 1 else image, name, kind.capitalize(), pair, description)
-        for kind, image in images.items()
-    }
+    content = {kind: ome_tiff(image, name, kind.capitalize(), pair, description) for kind, image in images.items()}
     for kind, encoded in content.items():
         atomic_write(output / kind / name, encoded)

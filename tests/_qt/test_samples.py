@@ -15,7 +15,8 @@ from napari_mitostain._qt import demo, samples
 from napari_mitostain.errors import FileError, ImageError, MitostainError
 from napari_mitostain.image.files import read_stack
 
-SIZE = {f"PhysicalSize{axis}{part}": value for axis in "ZYX" for part, value in (("", 0.08), ("Unit", "µm"))}
+SIZE = {axis: {f"PhysicalSize{axis}": 0.08, f"PhysicalSize{axis}Unit": "µm"} for axis in "ZYX"}
+SIZE["T"] = {"TimeIncrement": 5.0, "TimeIncrementUnit": "s"}
 
 
 @pytest.fixture
@@ -28,9 +29,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("stack_mitochondria", "ZYX"),
         ("pair_brightfield", "YX"),
         ("pair_mitochondria", "YX"),
+        ("times_brightfield", "TYX"),
+        ("times_mitochondria", "TYX"),
     ):
         image = random.integers(0, 255, (3, 48, 40)[-len(axes) :], dtype=np.uint8)
-        metadata = {"axes": axes, **{key: value for key, value in SIZE.items() if key[12] in axes}}
+        metadata = {"axes": axes, **{key: value for axis in axes for key, value in SIZE[axis].items()}}
         tifffile.imwrite(folder / f"{name}.ome.tif", image, ome=True, metadata=metadata)
     monkeypatch.setattr(samples, "FOLDER", folder)
     return folder
@@ -52,6 +55,24 @@ def test_samples_open_with_pixel_size_units_and_labels(viewer, files):
         ("brightfield", (3, 48, 40)),
         ("mitochondria", (3, 48, 40)),
     ]
+
+
+def test_time_lapse_opens_with_seconds(viewer, files):
+    for layer in viewer.open_sample("napari-mitostain", "time_lapse"):
+        assert layer.data.shape == (3, 48, 40)
+        np.testing.assert_allclose(layer.scale, (5, 0.08, 0.08))
+        assert layer.axis_labels == ("t", "y", "x")
+        assert [str(unit) for unit in layer.units] == ["second", "micrometer", "micrometer"]
+
+
+def test_shipped_stack_goes_through_focus(viewer):
+    brightfield, mitochondria = viewer.open_sample("napari-mitostain", "through_focus")
+    assert brightfield.axis_labels == mitochondria.axis_labels == ("z", "y", "x")
+    np.testing.assert_allclose(brightfield.scale, (0.5, 0.08, 0.08))
+    assert {str(unit) for unit in brightfield.units} == {"micrometer"}
+    sharpness = np.square(np.diff(np.asarray(mitochondria.data, float), axis=1)).mean(axis=(1, 2))
+    assert 2 < np.argmax(sharpness) < len(sharpness) - 3
+    assert sharpness.max() > 1.5 * max(sharpness[0], sharpness[-1])
 
 
 def test_demo_leaves_a_picture_and_the_stain(files, small_model, viewer, tmp_path, monkeypatch, qtbot):
@@ -121,6 +142,8 @@ def test_shipped_samples_fit_each_other():
     for (first, look, _), (second, other, _) in (
         samples.pair(),
         samples.brightfield_stack() + samples.stack_mitochondria(),
+        samples.through_focus(),
+        samples.time_lapse(),
     ):
         assert first.shape == second.shape
         assert look["scale"] == other["scale"]

@@ -28,6 +28,14 @@ def test_a_folder_of_pairs(mitostain: Any, tmp_path: Path) -> None:
         ] * 2
 
 
+def test_a_time_lapse(mitostain: Any, tmp_path: Path) -> None:
+    command = ("simulate", tmp_path, "--cells", 1, "--size", 20, "--times", 3, "--interval", 2)
+    assert mitostain(*command).status == 0
+    for kind in ("brightfield", "mitochondria"):
+        stack = read_stack(tmp_path / kind / "simulated_000000.ome.tif")
+        assert (stack.axes, stack.shape, stack.scale["T"]) == ("TYX", (3, 20, 20), 2.0)
+
+
 def test_json_names_pairs_and_settings_and_a_second_call_keeps_them(mitostain: Any, tmp_path: Path) -> None:
     command = ("simulate", tmp_path, "--cells", 1, "--size", 16, "--randomise", 0.5, "--json")
     first, second = mitostain(*command).json, mitostain(*command)
@@ -54,6 +62,8 @@ def test_all_settings_come_from_a_file_and_options_go_first(mitostain: Any, tmp_
         (("--cells", 0), "number of cells"),
         (("--cells", 1, "--size", 5), "rows"),
         (("--cells", 1, "--planes", 0), "planes"),
+        (("--cells", 1, "--times", 0), "times"),
+        (("--cells", 1, "--interval", -1), "interval"),
         (("--cells", 1, "--seed", -1), "seed"),
         (("--cells", 1, "--randomise", 9), "randomise"),
         (("--cells", 1, "--settings", "missing.json"), "settings"),

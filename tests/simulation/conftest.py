@@ -7,8 +7,9 @@ import pytest
 
 from napari_mitostain.config import CellSettings
 from napari_mitostain.simulation.body import Body, shape_body
+from napari_mitostain.simulation.cell import Cell, grow_cell
 from napari_mitostain.simulation.grid import Grid
-from napari_mitostain.simulation.phantom import Phantom, grow_phantom
+from napari_mitostain.simulation.phantom import Phantom, draw_phantom
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +24,10 @@ def body(grid: Grid) -> Body:
 
 
 @pytest.fixture(scope="session")
-def phantom(grid: Grid) -> Phantom:
-    return grow_phantom((180, 160), 0.08, CellSettings(), np.random.default_rng(5))
+def cell() -> Cell:
+    return grow_cell((180, 160), 0.08, CellSettings(), np.random.default_rng(5))
+
+
+@pytest.fixture(scope="session")
+def phantom(cell: Cell) -> Phantom:
+    return draw_phantom(cell, CellSettings())

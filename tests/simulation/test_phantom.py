@@ -7,9 +7,10 @@ import pytest
 
 from napari_mitostain.config import CellSettings, Indices
 from napari_mitostain.simulation.body import shape_body
+from napari_mitostain.simulation.cell import grow_cell
 from napari_mitostain.simulation.grid import Grid
 from napari_mitostain.simulation.mitochondria import grow_mitochondria
-from napari_mitostain.simulation.phantom import grow_phantom
+from napari_mitostain.simulation.phantom import draw_phantom
 
 WHOLE = Grid((30, 270, 270), (0.2, 0.3, 0.3))
 """A field of 81 µm."""
@@ -49,9 +50,8 @@ def test_crowding_brings_more_cells():
 
 def test_membranes_of_mitochondria_are_labelled_and_their_inside_is_not():
     still = CellSettings(label_cytosol=0, fusion=0, branching=0)
-    fine = grow_phantom(
-        (200, 200), 0.08, replace(still, tube_radius_um=(0.3, 0.3), fragmented=0), np.random.default_rng(7)
-    )
+    wide = replace(still, tube_radius_um=(0.3, 0.3), fragmented=0)
+    fine = draw_phantom(grow_cell((200, 200), 0.08, wide, np.random.default_rng(7)), wide)
     bright, inside = fine.label > 0.5, (fine.label < 0.05) & np.isclose(fine.excess_index, 1.395 - 1.337, atol=1e-4)
     assert 0.001 < bright.mean() < 0.2
     # of a tube of 0.6 µm, the bright wall is 0.14 µm wide and the dark inside 0.3 µm: areas of 0.13 and 0.07 µm²
@@ -71,47 +71,47 @@ def test_cells_differ_in_how_much_label_they_make():
 
 
 @pytest.fixture(scope="module")
-def cell():
+def spindle():
     return shape_body(WHOLE, CellSettings(crowding=0), np.random.default_rng(4))
 
 
-def grown(cell, **changes):
-    return grow_mitochondria(cell, WHOLE, CellSettings(**changes), np.random.default_rng(5))
+def grown(body, **changes):
+    return grow_mitochondria(body, WHOLE, CellSettings(**changes), np.random.default_rng(5))
 
 
-def test_mitochondria_gather_at_the_nucleus(cell):
-    starts = np.array([path[0] for path in grown(cell, gathering_um=5).centres])
+def test_mitochondria_gather_at_the_nucleus(spindle):
+    starts = np.array([path[0] for path in grown(spindle, gathering_um=5).centres])
     found, all_over = (
-        cell.beside_um[WHOLE.columns_at(starts)],
-        cell.beside_um[(cell.beside_um > 0) & (cell.thickness > 1)],
+        spindle.beside_um[WHOLE.columns_at(starts)],
+        spindle.beside_um[(spindle.beside_um > 0) & (spindle.thickness > 1)],
     )
     assert np.median(found) < 0.7 * np.median(all_over)
 
 
-def test_lengths_and_radii_are_those_asked_for(cell):
-    tubes = grown(cell, fragmented=0, branching=0, fusion=0, tube_um=2.0, tube_radius_um=(0.2, 0.25))
+def test_lengths_and_radii_are_those_asked_for(spindle):
+    tubes = grown(spindle, fragmented=0, branching=0, fusion=0, tube_um=2.0, tube_radius_um=(0.2, 0.25))
     lengths = np.array([len(path) * 0.1 for path in tubes.centres])
     assert 1.2 < np.median(lengths) < 2.2  # some are cut off at the surface of the cell
     assert lengths.max() <= 14.1
     radii = np.concatenate(tubes.radii)
     assert 0.2 * 0.8 <= radii.min() < 0.2 < 0.25 < radii.max() <= 0.25 * 1.2
-    fragments = grown(cell, fragmented=1, fusion=0)
+    fragments = grown(spindle, fragmented=1, fusion=0)
     assert max(len(path) for path in fragments.centres) <= 11
 
 
-def test_numbers_follow_the_settings(cell):
-    few, many = (len(grown(cell, mitochondria=n, branching=0, fusion=0).centres) for n in (0.1, 0.3))
+def test_numbers_follow_the_settings(spindle):
+    few, many = (len(grown(spindle, mitochondria=n, branching=0, fusion=0).centres) for n in (0.1, 0.3))
     assert many == pytest.approx(3 * few, rel=0.15)
-    assert len(grown(cell, mitochondria=0).centres) == 0
+    assert len(grown(spindle, mitochondria=0).centres) == 0
 
 
-def test_branches_begin_on_a_tube_and_bridges_end_on_another(cell):
-    branched = grown(cell, branching=1.0, fusion=0, fragmented=0)
+def test_branches_begin_on_a_tube_and_bridges_end_on_another(spindle):
+    branched = grown(spindle, branching=1.0, fusion=0, fragmented=0)
     starts = [tuple(path[0]) for path in branched.centres]
     inner = {tuple(point) for path in branched.centres for point in path}
-    assert len(branched.centres) > 1.3 * len(grown(cell, branching=0, fusion=0, fragmented=0).centres)
+    assert len(branched.centres) > 1.3 * len(grown(spindle, branching=0, fusion=0, fragmented=0).centres)
     assert set(starts) <= inner
-    plain, fused = grown(cell, fusion=0), grown(cell, fusion=1.0)
+    plain, fused = grown(spindle, fusion=0), grown(spindle, fusion=1.0)
     bridges = fused.centres[len(plain.centres) :]
     ends = np.array([path[-1] for path in bridges])
     others = np.concatenate(plain.centres)

@@ -20,10 +20,7 @@ def brightfield_stack() -> list[LayerData]:
 
 def pair() -> list[LayerData]:
     """Open brightfield and mitochondria of the same simulated cells."""
-    return [
-        _layer_data("pair_brightfield", "brightfield"),
-        _layer_data("pair_mitochondria", "mitochondria", colormap="green", blending="additive"),
-    ]
+    return [_layer_data("pair_brightfield", "brightfield"), _mitochondria("pair_mitochondria")]
 
 
 def stack_pair() -> list[LayerData]:
@@ -33,7 +30,21 @@ def stack_pair() -> list[LayerData]:
 
 def stack_mitochondria() -> list[LayerData]:
     """Open the mitochondria that the simulated brightfield stack was made with."""
-    return [_layer_data("stack_mitochondria", "mitochondria", colormap="green", blending="additive")]
+    return [_mitochondria("stack_mitochondria")]
+
+
+def through_focus() -> list[LayerData]:
+    """Open brightfield and mitochondria of simulated cells, from below the focus to above the cells."""
+    return [_layer_data("focus_brightfield", "brightfield"), _mitochondria("focus_mitochondria")]
+
+
+def time_lapse() -> list[LayerData]:
+    """Open brightfield and mitochondria of simulated cells that live."""
+    return [_layer_data("times_brightfield", "brightfield"), _mitochondria("times_mitochondria")]
+
+
+def _mitochondria(file: str) -> LayerData:
+    return _layer_data(file, "mitochondria", colormap="green", blending="additive")
 
 
 def _layer_data(file: str, name: str, **look: Any) -> LayerData:

@@ -21,6 +21,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--planes", type=whole_number, metavar="P", help="focal planes, a z-stack if several; default 1"
     )
+    parser.add_argument("--times", type=whole_number, metavar="T", help="frames, a time-lapse if several; default 1")
+    parser.add_argument("--interval", type=number, metavar="S", help="seconds between frames; default 5")
     parser.add_argument("--seed", type=whole_number, default=0, metavar="K", help="of the first pair; default 0")
     parser.add_argument("--bits", type=whole_number, choices=(8, 16), help="of the images; default 8")
     parser.add_argument(
@@ -60,6 +62,7 @@ def _settings(arguments: argparse.Namespace) -> SimulationSettings:
     """Read the file of settings, if one is given, and change what options say."""
     file = arguments.settings
     settings = SimulationSettings.from_dict({} if file is None else read_values(file, "settings", "correct them"))
-    given = {name: getattr(arguments, name) for name in ("planes", "bits", "randomise")}
+    given = {name: getattr(arguments, name) for name in ("planes", "times", "bits", "randomise")}
+    given["interval_s"] = arguments.interval
     given["shape"] = None if arguments.size is None else (arguments.size, arguments.size)
     return replace(settings, **{name: value for name, value in given.items() if value is not None})

@@ -10,6 +10,7 @@ from napari_mitostain.config.base import (
 )
 from napari_mitostain.config.cells import CELL_BOUNDS, CellSettings, Indices
 from napari_mitostain.config.microscope import MICROSCOPE_BOUNDS, MicroscopeSettings
+from napari_mitostain.config.motion import MOTION_BOUNDS, MotionSettings
 from napari_mitostain.config.simulation import SimulationSettings
 from napari_mitostain.config.staining import Device, Precision, ScalingSettings, Scope, StainSettings, WeightSettings
 from napari_mitostain.config.training import (
@@ -24,6 +25,7 @@ from napari_mitostain.config.training import (
 __all__ = [
     "CELL_BOUNDS",
     "MICROSCOPE_BOUNDS",
+    "MOTION_BOUNDS",
     "Bounds",
     "CellSettings",
     "Device",
@@ -32,6 +34,7 @@ __all__ = [
     "GeneratorLoss",
     "Indices",
     "MicroscopeSettings",
+    "MotionSettings",
     "Precision",
     "ScalingSettings",
     "Schedule",

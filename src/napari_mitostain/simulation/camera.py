@@ -24,15 +24,15 @@ def record_brightfield(
     Parameters
     ----------
     intensity : ndarray of float32
-        (Z, Y, X).
+        (..., Y, X): planes, and times if there are several.
     random : numpy.random.Generator
     settings : SimulationSettings
 
     Returns
     -------
     ndarray of uint8 or uint16
-        (Z, Y, X). Minimum and maximum, of each plane or of all, are 0 and the largest grey level, as in the real pairs;
-        a field in which nothing is dark or bright keeps the range of one in which something is.
+        (..., Y, X). Minimum and maximum, of each plane or of all, are 0 and the largest grey level, as in the real
+        pairs; a field in which nothing is dark or bright keeps the range of one in which something is.
     """
     electrons = settings.microscope.brightfield_electrons
     seen = _exposed(intensity * electrons, random, settings.microscope) / np.float32(electrons)
@@ -42,7 +42,7 @@ def record_brightfield(
 def record_fluorescence(
     intensity: NDArray[np.float32], random: np.random.Generator, settings: SimulationSettings = SimulationSettings()
 ) -> NDArray[Any]:
-    """Record fluorescence (Z, Y, X) in label times µm as grey levels; see `record_brightfield`."""
+    """Record fluorescence (..., Y, X) in label times µm as grey levels; see `record_brightfield`."""
     microscope = settings.microscope
     gain = microscope.fluorescence_electrons / _MITOCHONDRION
     seen = _exposed(intensity * np.float32(gain) + microscope.background_electrons, random, microscope)

@@ -14,6 +14,9 @@ _LONGEST_UM = 14.0
 _BRIDGE_UM = 1.2
 """Ends closer than this to another mitochondrion may meet it."""
 
+_STUMP, _GAP = 5, 3
+"""Least length of what a division leaves, and half of what it takes, in steps: light shows the gap."""
+
 
 def grow_mitochondria(body: Body, grid: Grid, settings: CellSettings, random: np.random.Generator) -> Beads:
     """Grow curved tubes, some branched and fused, and fragments: densest around the nucleus, along the cell.
@@ -40,7 +43,7 @@ def grow_mitochondria(body: Body, grid: Grid, settings: CellSettings, random: np
             fork = beads.centres[-1][random.integers(len(beads.centres[-1]))]
             turned = along + random.choice([-1, 1]) * random.uniform(0.6, 1.5)
             _add_tube(beads, fork, turned, random.uniform(0.3, 0.7) * length, radius, body, grid, random)
-    _meet(beads, settings.fusion, random)
+    meet(beads, settings.fusion, random)
     return beads
 
 
@@ -62,8 +65,8 @@ def _add_tube(
     beads.add(path, radius * (1 + (uneven - uneven.mean()).clip(-0.2, 0.2)))
 
 
-def _meet(beads: Beads, part: float, random: np.random.Generator) -> None:
-    """Bridge the gap between the ends of some tubes and the mitochondrion that is nearest."""
+def meet(beads: Beads, part: float, random: np.random.Generator) -> None:
+    """Bridge the gap between the ends of a part of the tubes and the mitochondrion that is nearest."""
     if len(beads.centres) < 2:
         return
     points = np.concatenate(beads.centres)
@@ -77,3 +80,16 @@ def _meet(beads: Beads, part: float, random: np.random.Generator) -> None:
             reached = points[others[np.argmin(np.linalg.norm(points[others] - path[-1], axis=1))]]
             steps = 1 + round(float(np.linalg.norm(reached - path[-1])) / STEP_UM)
             beads.add(path[-1] + np.linspace(0, 1, steps + 1)[1:, None] * (reached - path[-1]), beads.radii[number][-1])
+
+
+def divide(beads: Beads, part: float, random: np.random.Generator) -> Beads:
+    """Cut a part of the tubes that are long enough in two, anywhere; the others stay as they are."""
+    divided = Beads()
+    for path, radii in zip(beads.centres, beads.radii, strict=True):
+        if random.random() < part and len(path) > 2 * (_STUMP + _GAP):
+            at = random.integers(_STUMP + _GAP, len(path) - _STUMP - _GAP + 1)
+            for rest in (slice(at - _GAP), slice(at + _GAP, None)):
+                divided.add(path[rest], radii[rest])
+        else:
+            divided.add(path, radii)
+    return divided

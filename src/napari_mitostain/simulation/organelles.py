@@ -15,6 +15,9 @@ _GROUP = 1000
 STEP_UM = 0.1
 """Distance of the balls along a tube."""
 
+EDGE_UM = 0.1
+"""Width of the edge of what is drawn: about a pixel."""
+
 
 @dataclass
 class Beads:
@@ -121,3 +124,29 @@ def wandering_path(
     steps = STEP_UM * np.stack([tilt, np.sin(angle), np.cos(angle)], axis=1)
     path: Points = start + np.cumsum(steps, axis=0) - steps[0]
     return path
+
+
+def relaxed(path: Points, stiffness: float) -> Points:
+    """Straighten the kinks of a tube that was carried along, and give its balls their distance back.
+
+    Parameters
+    ----------
+    path : ndarray of float64
+        Points (steps, 3).
+    stiffness : float
+        Part of a kink that goes, at most 0.25, where it is a fold of one step.
+
+    Returns
+    -------
+    ndarray of float64
+        As long as `STEP_UM` times the steps, around the same middle.
+    """
+    if len(path) < 3:
+        return path
+    smooth = path.copy()
+    smooth[1:-1] += stiffness * (path[2:] - 2 * path[1:-1] + path[:-2])
+    steps = np.diff(smooth, axis=0)
+    steps *= STEP_UM / np.linalg.norm(steps, axis=1, keepdims=True).clip(1e-6)
+    straight = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    settled: Points = straight + (smooth.mean(axis=0) - straight.mean(axis=0))
+    return settled

@@ -13,10 +13,12 @@ from scipy.fft import next_fast_len
 from napari_mitostain.config import SimulationSettings, require_whole_between
 from napari_mitostain.simulation.brightfield import image_brightfield
 from napari_mitostain.simulation.camera import record_brightfield, record_fluorescence
+from napari_mitostain.simulation.cell import grow_cell
 from napari_mitostain.simulation.fluorescence import image_fluorescence
-from napari_mitostain.simulation.grid import Grid
+from napari_mitostain.simulation.grid import Grid, Plane
 from napari_mitostain.simulation.illumination import dirt, uneven_light
-from napari_mitostain.simulation.phantom import grow_phantom
+from napari_mitostain.simulation.motion import live
+from napari_mitostain.simulation.phantom import Phantom, draw_phantom
 from napari_mitostain.simulation.randomise import randomised
 
 _MARGIN_UM = 4.0
@@ -33,7 +35,7 @@ class SimulatedPair:
     Attributes
     ----------
     brightfield, mitochondria : ndarray of uint8 or uint16
-        Stacks (Z, Y, X), from the coverslip up.
+        Stacks (Z, Y, X), from the coverslip up; (T, Z, Y, X) if there are several times.
     pixel_size_um, plane_spacing_um : float
     settings : SimulationSettings
         What was drawn for this pair.
@@ -44,6 +46,15 @@ class SimulatedPair:
     pixel_size_um: float
     plane_spacing_um: float
     settings: SimulationSettings
+
+
+@dataclass(frozen=True)
+class _Light:
+    """How far fluorescence is shifted against brightfield, and how unevenly both (Y, X) are lit."""
+
+    shift_um: tuple[float, float]
+    transmitted: Plane
+    emitted: Plane
 
 
 def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int = 0) -> SimulatedPair:
@@ -60,7 +71,7 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
     Returns
     -------
     SimulatedPair
-        Both stacks (planes, rows, columns).
+        Both stacks (planes, rows, columns), and before these the times if there are several.
 
     Raises
     ------
@@ -74,30 +85,27 @@ def simulate_pair(settings: SimulationSettings = SimulationSettings(), seed: int
     ((1, 64, 64), dtype('uint16'))
     """
     require_whole_between("seed", seed, 0, 2**63 - 1)
-    chosen, grown, lit, noise = (np.random.default_rng(child) for child in np.random.SeedSequence(int(seed)).spawn(4))
+    streams = np.random.SeedSequence(int(seed)).spawn(5)
+    chosen, grown, lit, noise, moved = (np.random.default_rng(child) for child in streams)
     drawn = randomised(settings, chosen)
     binning = math.ceil(drawn.pixel_size_um / _FINEST_UM - 1e-9)
     pixel = drawn.pixel_size_um / binning
     margin = math.ceil(_MARGIN_UM / drawn.pixel_size_um) * binning
     rows, columns = (next_fast_len(size * binning + 2 * margin) for size in drawn.shape)
-    phantom = grow_phantom((rows, columns), pixel, drawn.cell, grown)
-    grid = Grid((1, rows, columns), (1.0, pixel, pixel))
-    microscope = drawn.microscope
-    row, column = lit.normal(0, microscope.registration_px * drawn.pixel_size_um, 2)
-    focus = [
-        drawn.focus_um + (number - (drawn.planes - 1) / 2) * drawn.plane_spacing_um for number in range(drawn.planes)
-    ]
-    transmitted = image_brightfield(phantom, focus, microscope)
-    transmitted *= uneven_light(grid, microscope, lit) * dirt(grid, microscope, lit)
-    emitted = image_fluorescence(phantom, focus, microscope, (row, column)) * uneven_light(grid, microscope, lit)
-    seen = [_in_view(light, drawn.shape, margin, binning) for light in (transmitted, emitted)]
-    return SimulatedPair(
-        record_brightfield(seen[0], noise, drawn),
-        record_fluorescence(seen[1], noise, drawn),
-        drawn.pixel_size_um,
-        drawn.plane_spacing_um,
-        drawn,
+    cell = grow_cell((rows, columns), pixel, drawn.cell, grown)
+    light = _light(Grid((1, rows, columns), (1.0, pixel, pixel)), drawn, lit)
+    seen = []
+    for number, moment in enumerate(live(cell, drawn.motion, drawn.times, drawn.interval_s, moved)):
+        left = np.float32((1 - drawn.motion.bleaching) ** number)
+        images = _images(draw_phantom(moment, drawn.cell), light, left, drawn)
+        seen.append([_in_view(image, drawn.shape, margin, binning) for image in images])
+    brightfield, mitochondria = (
+        record(np.stack(images), noise, drawn)  # (T, Z, Y, X)
+        for record, images in zip((record_brightfield, record_fluorescence), zip(*seen, strict=True), strict=True)
     )
+    if drawn.times == 1:
+        brightfield, mitochondria = brightfield[0], mitochondria[0]
+    return SimulatedPair(brightfield, mitochondria, drawn.pixel_size_um, drawn.plane_spacing_um, drawn)
 
 
 def simulate_cell(
@@ -147,6 +155,28 @@ def simulate_cell(
     """
     settings = SimulationSettings(shape, planes, plane_spacing_um, pixel_size_um, scaling="stack", randomise=0.0)
     return simulate_pair(settings, seed)
+
+
+def _light(grid: Grid, settings: SimulationSettings, random: np.random.Generator) -> _Light:
+    """Draw what the microscope does to all images of a pair alike."""
+    microscope = settings.microscope
+    row, column = random.normal(0, microscope.registration_px * settings.pixel_size_um, 2)
+    return _Light(
+        (row, column),
+        uneven_light(grid, microscope, random) * dirt(grid, microscope, random),
+        uneven_light(grid, microscope, random),
+    )
+
+
+def _images(
+    phantom: Phantom, light: _Light, left: np.float32, settings: SimulationSettings
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Image a phantom, of whose label a part is left: brightfield and fluorescence (Z, Y, X), without noise."""
+    middle, microscope = (settings.planes - 1) / 2, settings.microscope
+    focus = [settings.focus_um + (number - middle) * settings.plane_spacing_um for number in range(settings.planes)]
+    transmitted = image_brightfield(phantom, focus, microscope) * light.transmitted
+    emitted = image_fluorescence(phantom, focus, microscope, light.shift_um) * light.emitted
+    return transmitted, emitted * left
 
 
 def _in_view(light: NDArray[np.float32], shape: tuple[int, int], margin: int, binning: int) -> NDArray[np.float32]:
