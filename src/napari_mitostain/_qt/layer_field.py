@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _NO_AXIS = -1
+
+_FLUORESCENT = re.compile(r"mito|fluo|gfp|tmrm|tom20|cy3|cy5|omp25|target|truth", re.IGNORECASE)
+"""What the name of a fluorescence layer is likely to hold."""
+
+
+def looks_fluorescent(name: str) -> bool:
+    """Whether a layer of this name is likely to show fluorescence, and not brightfield."""
+    return bool(_FLUORESCENT.search(name))
 
 
 class LayerField(Quiet, QObject):

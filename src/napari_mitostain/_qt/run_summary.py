@@ -197,7 +197,7 @@ def told_of(run: RunSummary) -> str:
         "unfinished": f"Unfinished, {run.fraction:.0%} is done: Resume goes on from the last checkpoint.",
         "damaged": "The folder of this run is damaged, or not complete yet: it cannot go on.",
     }[run.state]
-    if run.best is not None:
+    if run.best is not None and run.state != "running":  # what is said below is newer
         detail = run.scores.get("detail_pearson")
         how_good = "" if detail is None else f" (detail Pearson {detail:.3f})"
         best = "is" if run.state == "finished" else "so far is"

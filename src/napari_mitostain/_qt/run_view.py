@@ -199,7 +199,7 @@ class RunView(QWidget):
             self.machine.epochSeen.connect(self._select)
             self.machine.shown.connect(self.travel.setChecked)
             self.machine.failed.connect(self._fail_to_travel)
-            self.machine.show()
+            self.machine.show(self.choice.epoch)
 
     def _fail_to_travel(self, error: Exception) -> None:
         self.leave_time_machine()

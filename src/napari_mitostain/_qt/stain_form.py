@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_mitostain._qt.device_field import DeviceField
-from napari_mitostain._qt.layer_field import LayerField
+from napari_mitostain._qt.layer_field import LayerField, looks_fluorescent
 from napari_mitostain._qt.model_field import ModelField
 from napari_mitostain._qt.rows import QuietForm, add_rows, labelled
 from napari_mitostain._qt.stain_request import StainRequest
@@ -150,10 +150,12 @@ class StainForm(QuietForm):
             self.valueChanged.emit(self.value())
 
     def _choose_active(self) -> None:
+        """Choose the layer that the user works on, unless it is more likely fluorescence than some other."""
         active = self._viewer.layers.selection.active
-        for layer in self._layer.choices:
-            if layer is not None and layer == active:
-                self._layer.value = layer
+        if active is None or looks_fluorescent(active.name):
+            self._source.first_that(lambda name: not looks_fluorescent(name))
+        elif active in self._layer.choices:
+            self._layer.value = active
 
     def _adapt(self, *_: Any) -> None:
         """Offer to stain one plane only where there are several."""

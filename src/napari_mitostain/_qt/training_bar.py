@@ -14,10 +14,18 @@ from napari_mitostain.events import EpochDone, Event, Measured, RunStarted, Step
 
 _ENDED: dict[End, str] = {
     "done": "Done.",
-    "paused": "Paused at a checkpoint; the memory of the GPU is free.",
+    "paused": "Paused at a checkpoint.",
     "stopped": "Stopped at a checkpoint. The run stays in the list, and can be resumed there.",
     "failed": "Stopped by an error: {}",
     "in vain": "Stopped before the run had begun; nothing was kept.",
+}
+
+_TITLES: dict[End, str] = {
+    "done": "Trained",
+    "paused": "Paused:",
+    "stopped": "Stopped:",
+    "failed": "Failed:",
+    "in vain": "Stopped:",
 }
 
 
@@ -76,7 +84,7 @@ class TrainingBar(QWidget):
             if isinstance(event, RunStarted):
                 self._has_started = True
             elif isinstance(event, EpochDone):
-                self._epoch = f"epoch {event.epoch} is done"
+                self._epoch = f"{event.epoch + 1} epoch{'s' if event.epoch else ''} done"
         self._show_words()
 
     def progress(self, fraction: float, seconds: float | None) -> None:
@@ -94,7 +102,7 @@ class TrainingBar(QWidget):
 
     def end(self, kind: End, error: Exception | None) -> None:
         """Show how it has ended."""
-        self.title.setText(self.title.text().replace("Training", "Trained", 1))
+        self.title.setText(self.title.text().replace("Training", _TITLES[kind], 1))
         self.words.setText(breakable(_ENDED[kind].format(error)))
         self._offer(is_paused=kind == "paused", is_running=False)
 

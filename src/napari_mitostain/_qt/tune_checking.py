@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.job_runner import JobRunner
 from napari_mitostain._qt.jobs import Outcome
+from napari_mitostain._qt.progress import NoBar
 from napari_mitostain._qt.tune_check import CheckView
 from napari_mitostain._qt.tune_job import PairsChecked, TorchLoaded, check_job
 from napari_mitostain._qt.tune_request import TuneRequest
@@ -53,7 +54,7 @@ class PairsCheck(QObject):
         super().__init__(parent)
         self._view = view
         self._request: TuneRequest | None = None
-        self.runner = JobRunner(self)
+        self.runner = JobRunner(self, bar=NoBar)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_PATIENCE_MS)

@@ -47,7 +47,7 @@ class Choice(QWidget):
         self._run: Keeping | None = None
         self._history = History()
         self._selected: int | None = None
-        self._said = ""
+        self._said = self._installing = ""
         self._latest = Latest(self)
         self.words = QLabel()
         self.use = QPushButton("Use this model")
@@ -113,11 +113,12 @@ class Choice(QWidget):
 
     def _install(self) -> None:
         if self._run is not None and (epoch := self.epoch) is not None:
+            self._installing = title_of(epoch)
             self._latest.ask(partial(_installed, self._run, epoch))
             self._tell()
 
     def _on_installed(self, name: str) -> None:
-        self._said = f"Installed as “{name}”: choose it in Digital stain."
+        self._said = f"{self._installing.capitalize()} is installed as “{name}”: choose it in Digital stain."
         self._tell()
         self.installed.emit(name)
 

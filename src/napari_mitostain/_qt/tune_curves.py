@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_mitostain._qt.epoch_plot import EpochPlot, Line
-from napari_mitostain._qt.tune_history import History
+from napari_mitostain._qt.tune_history import History, title_of
 
 _REDRAW_MS = 1000
 """A run of tiny epochs ends many of them in a second; the eye wants fewer, and each draws the whole window anew."""
@@ -33,8 +33,8 @@ _LOSSES = (
     _Kind("l1", "weighted L1", "#3399dd", "How far the stain is from the fluorescence, without λ"),
     _Kind("discriminator", "discriminator", "#d55e00", "How often the discriminator takes stain for fluorescence"),
 )
-_OPPONENT = ("adversarial", "discriminator")
-"""Losses that a run without a discriminator does not have."""
+_OPPONENT = ("generator", "adversarial", "discriminator")
+"""Losses that a run without a discriminator does not have, or that are the weighted L1 over again."""
 
 _CHOOSES = "detail_pearson"
 _SCORES = (
@@ -145,17 +145,19 @@ class Curves(QWidget):
 
     def _tell(self) -> None:
         """Say what the values are at the epoch that is shown, else at the latest, and what the lines are."""
-        history, shown = self._history, self._selected
-        for words, kinds, values, key in (
-            (self.words[0], _LOSSES, history.values("losses", shown), "Lines: training; dashes: validation."),
-            (self.words[1], _SCORES, history.values("scores", shown), "Dashes: starting model; dots: local variance."),
+        for words, kinds, part, key in (
+            (self.words[0], _LOSSES, "losses", "Lines: training; dashes: validation."),
+            (self.words[1], _SCORES, "scores", "Dashes: starting model; dots: local variance."),
         ):
+            epoch = self._selected if self._selected is not None else self._history.latest(part)
+            values = self._history.values(part, epoch)
             told = [
                 f"{kind.title} {values[kind.name]:.3g}"
                 for kind in kinds
                 if kind.name in values and not self._is_left_out(kind)
             ]
-            words.setText(f"{', '.join(told)}{'. ' if told else ''}{key}")
+            said = f"{title_of(epoch).capitalize()}: {', '.join(told)}. " if told and epoch is not None else ""
+            words.setText(said + key)
 
     def _shows(self, kind: _Kind) -> bool:
         return self.boxes[kind.name].isChecked() and not self._is_left_out(kind)

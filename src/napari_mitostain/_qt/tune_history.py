@@ -50,12 +50,15 @@ class History:
 
     def values(self, part: str, epoch: int | None = None) -> dict[str, float]:
         """Return the losses or scores of an epoch, by default of the last that has any."""
+        places = self._place(epoch if epoch is not None else self.latest(part))
         columns = {name: values for (of, name), values in self._values.items() if of == part}
-        places = reversed(range(len(self.epochs))) if epoch is None else self._place(epoch)
-        for at in places:
-            if found := {name: values[at] for name, values in columns.items() if math.isfinite(values[at])}:
-                return found
-        return {}
+        return {name: values[at] for at in places for name, values in columns.items() if math.isfinite(values[at])}
+
+    def latest(self, part: str) -> int | None:
+        """Return the last epoch that has losses or scores."""
+        columns = [values for (of, _), values in self._values.items() if of == part]
+        places = reversed(range(len(self.epochs)))
+        return next((self.epochs[at] for at in places if any(math.isfinite(values[at]) for values in columns)), None)
 
     def nearest_kept(self, epoch: float) -> int | None:
         """Return the kept epoch that lies nearest."""
@@ -79,7 +82,9 @@ class History:
         if event.get("best"):
             self.bests.append(epoch)
 
-    def _place(self, epoch: int) -> Sequence[int]:
+    def _place(self, epoch: int | None) -> Sequence[int]:
+        if epoch is None:
+            return []
         at = bisect_left(self.epochs, epoch)
         return [at] if self.epochs[at : at + 1] == [epoch] else []
 

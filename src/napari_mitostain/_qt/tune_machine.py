@@ -78,8 +78,15 @@ class TimeMachine(QObject):
         """The epoch whose stain is in view; `START` for the starting model, None while nothing is shown."""
         return self._seen
 
-    def show(self) -> None:
-        """Hide the user's layers and show the crops, once they are read; nothing if they are shown."""
+    def show(self, epoch: int | None = None) -> None:
+        """Hide the user's layers and show the crops, once they are read; nothing if they are shown.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Whose stain is to be in view, or that of the nearest that has one; by default the newest.
+        """
+        self._wanted = epoch
         if not self._layers and not self._latest.is_busy:
             self._latest.ask(partial(read_crops, self._run))
 
@@ -117,6 +124,9 @@ class TimeMachine(QObject):
             self._layers.renew(crops)
         at_end = before is None or self._seen == before.epochs[-1]
         target = crops.epochs[-1] if at_end or self._seen is None else self._seen
+        if before is None and self._wanted is not None:
+            there = nearest(crops.epochs, self._wanted)
+            target = target if there is None else there
         if self._wanted in crops.epochs:
             target, self._wanted = self._wanted, None
         self._layers.turn_to(crops.epochs.index(target))

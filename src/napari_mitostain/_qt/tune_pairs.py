@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mitostain._qt.layer_field import LayerField
+from napari_mitostain._qt.layer_field import LayerField, looks_fluorescent
 from napari_mitostain._qt.path_field import PathField
 from napari_mitostain._qt.rows import QuietForm, add_rows, breakable, labelled
 from napari_mitostain._qt.tune_request import PairsChoice
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _SOURCES = {"layers": "two layers", "folder": "a folder", "two": "two folders"}
-_FLUORESCENT = re.compile(r"mito|fluo|gfp|tmrm|tom20|cy3|cy5|omp25|target|truth", re.IGNORECASE)
-"""What the name of a fluorescence layer is likely to hold."""
 
 
 class PairsForm(QuietForm):
@@ -58,8 +55,10 @@ class PairsForm(QuietForm):
             part: PathField(f"Choose the folder of {part}", "choose…") for part in ("brightfield", "mitochondria")
         }
         self.channels = {part: _channel_box(part) for part in self.folders}
-        self.skip = QCheckBox("leave out what is unreadable")
-        self.skip.setToolTip("Train on the others. Images without a partner, or of another size, are left out too.")
+        self.skip = QCheckBox("leave out what cannot be used")
+        self.skip.setToolTip(
+            "Train on the others: images that cannot be read, without a partner, or of another size are left out."
+        )
         self.shifted = QLabel()
         self.unshift = QPushButton("Undo the shift")
         self._lay_out(viewer)
@@ -142,8 +141,8 @@ class PairsForm(QuietForm):
     def _guess(self) -> None:
         """Choose the layers by their names, else two that differ, else two channels of one."""
         brightfield, mitochondria = self.layers["brightfield"], self.layers["mitochondria"]
-        mitochondria.first_that(lambda name: bool(_FLUORESCENT.search(name)))
-        brightfield.first_that(lambda name: not _FLUORESCENT.search(name))
+        mitochondria.first_that(looks_fluorescent)
+        brightfield.first_that(lambda name: not looks_fluorescent(name))
         if (chosen := brightfield.layer.value) is not None and chosen is mitochondria.layer.value:
             mitochondria.first_that(lambda name: name != chosen.name)
         if brightfield.value() == (same := mitochondria.value()) and same.channel_axis is not None:

@@ -142,6 +142,8 @@ class FineTuneWidget(Docked):
     def _look(self, *_: Any) -> None:
         """Say what keeps a run from starting."""
         problem = objection(self.form.value()) or self.check.objection
+        if self.training.is_running:
+            problem = f"{self.training.name} is being trained: one run at a time, pause or stop it first."
         self._say(problem)
         self.button.setEnabled(not problem)
 
@@ -169,6 +171,7 @@ class FineTuneWidget(Docked):
     def _go(self) -> None:
         self.check.stop()
         self.bar.begin(self.training.name)
+        self._look()
         if (window := window_beside(self)) is not None:
             self._window = ref(window)  # which must not be kept when napari closes it
 
@@ -196,6 +199,7 @@ class FineTuneWidget(Docked):
 
     def _finish(self, how: End, error: Exception | None) -> None:
         self.bar.end(how, error)
+        self._look()
         self.runs.refresh()
         if self.view.path == self.training.path:
             self.view.refresh()

@@ -30,7 +30,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="folder with brightfield/ and mitochondria/, same file names in both; not needed to resume",
     )
     parser.add_argument("--output", type=path, required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument("--init", default="none", metavar="MODEL", help="model to start from, or none")
+    parser.add_argument(
+        "--init", metavar="MODEL", help="model to start from, or none; by default none, the bundled one if quick"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in RUN")
     parser.add_argument("--json", action="store_true", help="print one JSON object for each event")
     _add_pairs(parser.add_argument_group("pairs"))
@@ -85,8 +87,18 @@ def _events(arguments: argparse.Namespace) -> Iterator[Event]:
         raise SettingsError("Expected a folder of pairs, got none; name it, or give --resume to go on with a run.")
     if arguments.resume:
         _lengthen(arguments)
-    init = None if arguments.init == "none" or arguments.resume else load_model(arguments.init)
+    name = "none" if arguments.resume else arguments.init or _usual_start(arguments)
+    init = None if name == "none" else load_model(name)
     return train(_pairs(arguments), arguments.output, settings_of(arguments), init, arguments.resume)
+
+
+def _usual_start(arguments: argparse.Namespace) -> str:
+    """Return the model to start from where none is named, as the dock widget would."""
+    from napari_mitostain.model.library import DEFAULT_MODEL
+    from napari_mitostain.training.presets import PRESETS
+
+    preset = PRESETS.get(getattr(arguments, "preset", ""))
+    return DEFAULT_MODEL if preset is not None and preset.adapts else "none"
 
 
 def _lengthen(arguments: argparse.Namespace) -> None:

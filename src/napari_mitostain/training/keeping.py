@@ -97,7 +97,7 @@ class Keeper:
             tester = Validator(Split(self._split.training, self._split.test), self._config.settings, self._frames)
             tested = yield from tester.validate(self._model(generator))
             scores["test"] = tested.scores
-        verdict = verdict_of(scores, self._config.init)
+        verdict = verdict_of(scores, self._config.init, len(self._split.validation))
         save_model(self._model(generator, scores, verdict, best["step"]), self._run.model)
         yield RunDone(
             model=str(self._run.model),

@@ -14,6 +14,9 @@ Scores = Mapping[str, float]
 _NOTHING = 0.005
 """A difference of scores that is no difference."""
 
+_FEW = 5
+"""Validation pairs, often of one field of view, whose scores say little of others."""
+
 
 def card_of(
     name: str, config: RunConfig, training: list[Pair], steps: int, scores: Mapping[str, Scores], verdict: str
@@ -54,7 +57,7 @@ def card_of(
     )
 
 
-def verdict_of(scores: Mapping[str, Scores], init: str) -> str:
+def verdict_of(scores: Mapping[str, Scores], init: str, images: int) -> str:
     """Say in one sentence whether training helped; nothing where nothing was validated.
 
     Parameters
@@ -63,25 +66,29 @@ def verdict_of(scores: Mapping[str, Scores], init: str) -> str:
         "validation" of the best epoch, "start" where there was a starting model, and "variance".
     init : str
         Name of that model.
+    images : int
+        That validated.
     """
     best, start, trivial = (scores.get(name) for name in ("validation", "start", "variance"))
     if best is None:
         return ""
-    said = [f"Pearson {best['pearson']:.3f} and detail {best['detail_pearson']:.3f} on the validation pairs"]
+    where = "the validation pair" if images == 1 else f"{images} validation pairs"
+    said = [f"Pearson {best['pearson']:.3f} and detail {best['detail_pearson']:.3f} on {where}"]
     if start is not None:
         said.append(f"against {start['pearson']:.3f} and {start['detail_pearson']:.3f} of {init or 'the start'}")
     if trivial is not None:
         said.append(f"{trivial['pearson']:.3f} and {trivial['detail_pearson']:.3f} of the brightfield's variance")
-    return f"{_helped(best, start, trivial)}: {', '.join(said)}."
+    doubt = " So few pairs prove little." if images < _FEW else ""
+    return f"{_helped(best, start, trivial)}: {', '.join(said)}.{doubt}"
 
 
 def _helped(best: Scores, start: Scores | None, trivial: Scores | None) -> str:
     verb, other = ("Fine-tuning", start) if start is not None else ("Training", trivial)
     if other is None:
         return f"{verb} is done"
-    gains = [best[name] - other[name] for name in ("pearson", "detail_pearson")]
-    if max(gains) > _NOTHING and min(gains) >= -_NOTHING:
-        return f"{verb} helped"
-    if max(gains) <= _NOTHING:
-        return f"{verb} did not help"
-    return f"{verb} helped in {'Pearson' if gains[0] > gains[1] else 'detail'} only"
+    gains = {title: best[name] - other[name] for title, name in (("Pearson", "pearson"), ("detail", "detail_pearson"))}
+    helped = [title for title, gain in gains.items() if gain > _NOTHING]
+    cost = [title for title, gain in gains.items() if gain < -_NOTHING]
+    if len(helped) != 1:
+        return f"{verb} helped" if helped else f"{verb} did not help"
+    return f"{verb} helped in {helped[0]} only" + (f", at the cost of {cost[0]}" if cost else "")

@@ -121,7 +121,10 @@ def _files(spec: PairsSpec) -> tuple[list[_Files], list[Finding]]:
         return [(spec.brightfield.name, *sides)], []
     for side in sides:
         if not side.is_dir():
-            raise FileError(f"Expected a folder {side}, got none; put the images of the pairs there.")
+            raise FileError(
+                f"Expected a folder {side}, got none; choose the folder that holds "
+                f"{' and '.join(f'{part}/' for part in PARTS)}, or put the images of the pairs there."
+            )
     found = [{path.name: path for path in list_images(side)} for side in sides]
     both = sorted(found[0].keys() & found[1].keys())
     files = [(name, found[0][name], found[1][name]) for name in both]

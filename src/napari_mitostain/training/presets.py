@@ -20,12 +20,15 @@ class Preset:
     title, summary : str
         For a form: what it is, and when to take it.
     settings : TrainSettings
+    adapts : bool
+        Whether it is too short for a generator that knows nothing.
     """
 
     name: str
     title: str
     summary: str
     settings: TrainSettings
+    adapts: bool = False
 
 
 _QUICK = TrainSettings(
@@ -83,6 +86,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "Quick",
                 "Adapts a model to your pairs within minutes, on a processor too.",
                 _QUICK,
+                adapts=True,
             ),
             Preset(
                 "thorough",
