@@ -39,7 +39,7 @@ def test_says_what_the_run_does(bar):
     bar.receive([Measured(done=1, total=2)])
     assert bar.words.text() == "scoring: 1 of 2"
     bar.receive([EpochDone(epoch=3, fraction=0.5, losses={}, scores={}), StepDone(step=2, fraction=0.5)])
-    assert bar.words.text() == "epoch 3 is done, about 2 min left"
+    assert bar.words.text() == "4 epochs done, about 2 min left"
     assert bar.bar.value() == 100
 
 
@@ -54,7 +54,7 @@ def test_says_that_it_stops_whatever_still_comes(bar):
 @pytest.mark.parametrize(
     ("kind", "words", "left"),
     [
-        ("paused", "memory of the GPU is free", ["Resume"]),
+        ("paused", "Paused at a checkpoint", ["Resume"]),
         ("stopped", "stays in the list", []),
         ("done", "Done.", []),
         ("failed", "no GPU", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ class Run:
         save_model(model, self.path / f"epoch-{epoch:04d}.safetensors")
 
     def kept(self) -> dict[int, Path]:
-        return {int(path.stem[6:]): path for path in self.path.glob("*.safetensors")}
+        return {int(path.stem[6:]): path for path in self.path.glob("epoch-*.safetensors")}
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
 
 
 @pytest.fixture
@@ -45,6 +50,7 @@ def run(tmp_path: Path, small_model: Model) -> Run:
     run = Run(tmp_path / "heart")
     for epoch in (0, 9, 12):
         run.keep(small_model, epoch)
+    save_model(replace(small_model, card=replace(small_model.card, summary="It helped.")), run.model)
     return run
 
 
@@ -125,16 +131,21 @@ def test_best_button_chooses_the_best(choice):
 
 def test_model_of_the_epoch_becomes_one_of_the_users(choice, install, run, small_model):
     choice.select(12)
-    assert install() == "heart"
-    assert "Installed as “heart”" in choice.words.text()
-    installed = model_files()["heart"]
+    assert install() == "heart epoch 12"
+    assert "Epoch 12 is installed as “heart epoch 12”" in choice.words.text()
+    installed = model_files()["heart epoch 12"]
     assert installed.read_bytes() == run.kept()[12].read_bytes()
-    assert load_card("heart").name == "heart"
-    assert load_model("heart").sha256 == small_model.sha256
+    assert load_card("heart epoch 12").name == "heart epoch 12"
+    assert load_model("heart epoch 12").sha256 == small_model.sha256
     assert choice.use.isEnabled()
     choice.select(9)
-    assert "Installed" not in choice.words.text()
-    assert install() == "heart 2"
+    assert "installed" not in choice.words.text()
+
+
+def test_best_epoch_comes_with_the_card_of_the_run(choice, install):
+    choice.select(9)
+    assert install() == "heart"
+    assert load_card("heart").summary == "It helped."
 
 
 def test_model_that_is_gone_is_explained(choice, install, run):
@@ -147,7 +158,7 @@ def test_model_that_is_gone_is_explained(choice, install, run):
 
 
 def test_model_that_cannot_be_read_is_explained(choice, install, run):
-    run.kept()[9].with_suffix(".json").unlink()
+    run.model.with_suffix(".json").unlink()
     assert isinstance(install(), ModelError)
 
 

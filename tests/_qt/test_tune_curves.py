@@ -185,7 +185,6 @@ def test_run_without_a_discriminator_has_no_curves_of_one(curves):
     assert drawn(curves.losses, "losses discriminator") == ([], [])
     assert drawn(curves.losses, "losses l1")[0] == [0, 1]
     assert [name for name, box in curves.boxes.items() if box.isVisible()] == [
-        "generator",
         "l1",
         "pearson",
         "detail_pearson",

@@ -210,14 +210,54 @@ def test_finished_run_continues_for_longer(tuner, train, until):
     assert [run.config().settings.epochs, tuner.view.summary.epochs] == [3, 3]
 
 
-def test_second_start_is_refused_in_one_sentence(tuner, held, until, notifications):
+def test_second_start_waits_for_the_end_of_the_first(tuner, held, until):
     tuner.button.click()
     until(held.reached.is_set)
     edit(tuner, name="liver")
+    assert not tuner.button.isEnabled()
+    assert "heart is being trained: one run at a time" in tuner.words.text()
+    tuner.bar.stop.click()
+    until(lambda: not tuner.is_busy)
+    assert [tuner.button.isEnabled(), tuner.words.text()] == [True, ""]
+
+
+def test_second_run_is_refused_in_one_sentence(tuner, train, held, until, notifications):
+    """As by Resume on another run of the list."""
+    held.go.set()
+    train(tuner)
+    held.go.clear()
+    first = tuner.training.path
+    edit(tuner, name="liver")
     tuner.button.click()
-    assert notifications[-1].message == tuner.words.text().replace("\u200b", "")
-    assert "got liver while heart trains" in notifications[-1].message
-    assert tuner.training.name == "heart"
+    until(lambda: tuner.training.name == "liver")
+    tuner.view.resumeAsked.emit(first, 1.0)
+    assert "got heart while liver trains" in notifications[-1].message
+    assert tuner.training.name == "liver"
+
+
+def test_another_run_can_be_chosen_with_the_time_machine_open(viewer, tuner, train, until):
+    train(tuner)
+    first = tuner.training.path
+    edit(tuner, name="liver")
+    train(tuner)
+    tuner.view.travel.click()
+    until(lambda: tuner.view.machine is not None and tuner.view.machine.is_shown)
+    tuner.runs.choose(first)
+    until(lambda: not tuner.is_busy)
+    assert tuner.view.path == first
+    assert tuner.view.machine is None
+    assert not tuner.view.travel.isChecked()
+    assert len(viewer.layers) == 2
+
+
+def test_time_machine_opens_on_the_best_epoch(tuner, train, until):
+    """So that what would be used is what is seen."""
+    edit(tuner, settings=replace(tuner.form.value().settings, epochs=4))
+    train(tuner)
+    best = tuner.view.choice.epoch
+    tuner.view.travel.click()
+    until(lambda: tuner.view.machine is not None and tuner.view.machine.is_shown)
+    assert [tuner.view.machine.epoch, tuner.view.choice.epoch] == [best, best]
 
 
 def test_run_is_refused_while_another_viewer_trains(tuner, train, notifications):

@@ -99,11 +99,11 @@ class RunView(QWidget):
 
     def leave_time_machine(self) -> None:
         """Take the time machine's layers away; the best epoch is again the one to use."""
-        if self.machine is not None:
+        machine, self.machine = self.machine, None  # first: its going is told, and comes back here
+        if machine is not None:
             self._select(None)
-            self.machine.remove()
-            self.machine.deleteLater()
-            self.machine = None
+            machine.remove()
+            machine.deleteLater()
         self.travel.setChecked(False)
 
     def close_questions(self) -> None:

@@ -20,6 +20,11 @@ class Keeping(Protocol):
 
     path: Path
 
+    @property
+    def model(self) -> Path:
+        """Weights of the best epoch, whose card says what the run came to."""
+        ...
+
     def kept(self) -> dict[int, Path]:
         """Return the weights' files of the kept epochs."""
         ...
@@ -114,7 +119,7 @@ class Choice(QWidget):
     def _install(self) -> None:
         if self._run is not None and (epoch := self.epoch) is not None:
             self._installing = title_of(epoch)
-            self._latest.ask(partial(_installed, self._run, epoch))
+            self._latest.ask(partial(_installed, self._run, epoch, epoch == self._history.best))
             self._tell()
 
     def _on_installed(self, name: str) -> None:
@@ -128,7 +133,8 @@ class Choice(QWidget):
         self.failed.emit(error)
 
 
-def _installed(run: Keeping, epoch: int) -> str:
+def _installed(run: Keeping, epoch: int, is_best: bool) -> str:
+    """Install the run's model, or one of its other epochs under a name that says so."""
     from napari_mitostain.model.library import install_model
 
     kept = run.kept()
@@ -136,7 +142,8 @@ def _installed(run: Keeping, epoch: int) -> str:
         raise TrainingError(
             f"Expected the model of epoch {epoch} in {run.path}, got none there any more; choose another epoch."
         )
-    return install_model(kept[epoch], run.path.resolve().name)
+    name = run.path.resolve().name
+    return install_model(run.model, name) if is_best else install_model(kept[epoch], f"{name} {title_of(epoch)}")
 
 
 def _words(history: History, epoch: int | None) -> str:
