@@ -15,6 +15,7 @@ import tifffile
 
 from napari_mitostain.cli import main
 from napari_mitostain.config import WeightSettings
+from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.training.presets import PRESETS
 from napari_mitostain.weighing import write_weighting
@@ -146,6 +147,9 @@ def test_pairs_of_two_folders_with_a_preset_of_which_one_setting_is_changed(
     assert config["settings"]["ema"] == PRESETS["quick"].settings.ema
     assert (config["settings"]["patch"], config["settings"]["minutes"]) == (32, None)
     assert config["pairs"]["shifts"] == {"b": [2, -3]}
+    assert (
+        config["init"] == load_model(DEFAULT_MODEL).card.name
+    )  # quick is too short for a generator that knows nothing
 
 
 def test_unknown_preset_and_malformed_shift_are_refused(
