@@ -147,9 +147,18 @@ def test_pairs_of_two_folders_with_a_preset_of_which_one_setting_is_changed(
     assert config["settings"]["ema"] == PRESETS["quick"].settings.ema
     assert (config["settings"]["patch"], config["settings"]["minutes"]) == (32, None)
     assert config["pairs"]["shifts"] == {"b": [2, -3]}
-    assert (
-        config["init"] == load_model(DEFAULT_MODEL).card.name
-    )  # quick is too short for a generator that knows nothing
+
+
+@pytest.mark.parametrize(
+    ("preset", "small", "init"),
+    [("quick", [], DEFAULT_MODEL), ("thorough", ["--base-channels", "2", "--depth", "2"], "")],
+)
+def test_only_a_preset_that_is_too_short_for_a_new_generator_starts_from_the_bundled_one(
+    folder: Path, tmp_path: Path, preset: str, small: list[str], init: str
+) -> None:
+    options = [*TINY[2:], "--preset", preset, "--epochs", "1", "--crops-per-frame", "1", *small]
+    assert main(["train", str(folder), "--output", str(tmp_path / "run"), *options]) == 0
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["init"] == init
 
 
 def test_unknown_preset_and_malformed_shift_are_refused(
