@@ -27,14 +27,14 @@ from napari_mitostain.model.library import MODEL_OF_RUN
 from napari_mitostain.training.previews import PreviewFolder, Previews
 from napari_mitostain.training.run_config import RunConfig, read_config, write_config
 from napari_mitostain.training.run_lock import is_locked, locked
-from napari_mitostain.training.run_log import RunLog, is_whole
+from napari_mitostain.training.run_log import RunLog, is_beginning, is_whole
 
 CONFIG = "config.json"
 
 State = Literal["running", "finished", "unfinished", "damaged"]
 
-_OWN = ("pairs", "checkpoint")
-"""What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
+_OWN = ("", "pairs")
+"""What a folder may hold before it is a run: hidden files, and images stored for it."""
 
 _EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
 
@@ -82,11 +82,15 @@ class RunFolder:
                 f"Expected a new folder for the run, got {self.path}, which holds one; use --resume or another."
             )
         with _folder(self.path):
-            names = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
-        if others := [name for name in names if name.split(".")[0] not in ("", *_OWN)]:
+            paths = sorted(self.path.iterdir()) if self.path.exists() else []
+        if others := [path.name for path in paths if path.name.split(".")[0] not in _OWN and not self._is_left(path)]:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
             )
+
+    def _is_left(self, path: Path) -> bool:
+        """Tell whether a run that was killed before it had its config left a file: nothing is lost with it."""
+        return path in (self.checkpoint, self.previous) and is_beginning(path)
 
     def write_config(self, config: RunConfig) -> None:
         """Write what the run is told; a folder with this file is a run."""
