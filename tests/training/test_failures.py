@@ -262,7 +262,14 @@ def test_folder_that_is_deleted_is_told_at_a_stop(pairs: list[Pair], tiny: Train
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeros", "gone"])
+def damaged(content: bytes, damage: str) -> bytes:
+    size = len(content)
+    half = (8 + int.from_bytes(content[:8], "little") + size) // 2  # of the numbers
+    made = {"cut": content[:-10], "zeros": bytes(size), "half zeros": content[:half] + bytes(size - half)}
+    return made[damage]
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "half zeros", "gone"])
 def test_corrupt_checkpoint_falls_back_to_the_one_before(
     pairs: list[Pair],
     tiny: TrainSettings,
@@ -282,7 +289,7 @@ def test_corrupt_checkpoint_falls_back_to_the_one_before(
     if damage == "gone":
         run.checkpoint.unlink()
     else:
-        run.checkpoint.write_bytes(content[:-10] if damage == "cut" else bytes(len(content)))
+        run.checkpoint.write_bytes(damaged(content, damage))
     assert run.state() == "unfinished"
     resumed = list(train(pairs, run.path, tiny, resume=True))
     said = [event.message for event in resumed if isinstance(event, Notice) and "checkpoint" in event.message]
