@@ -16,8 +16,11 @@ import torch
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
-from napari_mitostain.training import session, validation
+from napari_mitostain.training import checkpoints, session, trainer, validation
+from napari_mitostain.training.epoch_losses import EpochLosses
+from napari_mitostain.training.faults import release_memory
 from napari_mitostain.training.pair import Pair
+from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
@@ -181,6 +184,43 @@ def test_gpu_that_goes_away_leaves_a_run_to_resume(
         caught.match(SENTENCE)
     list(train(pairs, tmp_path / "run", tiny, resume=True))
     assert same_end(tmp_path / "run", tmp_path / "whole")
+
+
+LOST = RuntimeError("CUDA error: unspecified launch failure")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Players, "move_average"),
+        (Players, "are_finite"),
+        (EpochLosses, "means"),
+        (checkpoints, "save_checkpoint"),
+        (trainer, "load_run"),
+    ],
+)
+def test_gpu_that_goes_away_is_told_wherever_it_shows(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, failing(99, LOST, getattr(owner, name)))
+    with pytest.raises(DeviceError, match=r"its loss .* resume the run") as caught:
+        list(train(pairs, tmp_path / "run", tiny))
+    caught.match(SENTENCE)
+
+
+def test_gpu_that_has_gone_is_told_at_a_stop(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = train(pairs, tmp_path / "run", tiny)
+    until(events, StepDone)
+    monkeypatch.setattr(Players, "are_finite", failing(99, LOST, Players.are_finite))
+    with pytest.raises(DeviceError, match=r"its loss .* resume the run"):
+        events.close()
+
+
+def test_gpu_that_has_gone_does_not_hide_it_when_its_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "empty_cache", failing(1, LOST, torch.cuda.empty_cache))
+    release_memory(torch.device("cuda"))
 
 
 def test_other_faults_of_a_step_are_not_hidden(
