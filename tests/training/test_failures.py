@@ -151,7 +151,7 @@ def test_lack_of_memory_at_the_scores_is_a_device_error_and_the_epoch_is_kept(
     settings = replace(tiny, holdout=("c",))
     list(train(pairs, tmp_path / "whole", settings))
     with monkeypatch.context() as patched:
-        patched.setattr(validation, "stitched", failing(1, OUT_OF_MEMORY, validation.stitched))
+        patched.setattr(validation, "stitch", failing(1, OUT_OF_MEMORY, validation.stitch))
         with pytest.raises(DeviceError, match=r"memory for validation, .* resume the run") as caught:
             list(train(pairs, tmp_path / "run", settings))
         caught.match(SENTENCE)
