@@ -16,7 +16,7 @@ import torch
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
-from napari_mitostain.training import checkpoints, session, trainer, validation
+from napari_mitostain.training import checkpoints, session, step, trainer, validation
 from napari_mitostain.training.epoch_losses import EpochLosses
 from napari_mitostain.training.faults import release_memory
 from napari_mitostain.training.pair import Pair
@@ -92,8 +92,8 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     until(events, StepDone)
     events.close()
     before = checkpoint_of(tmp_path / "run")
-    step = session.train_step
-    monkeypatch.setattr(session, "train_step", lambda *arguments: step(*arguments) * torch.nan)
+    whole = session.train_step
+    monkeypatch.setattr(session, "train_step", lambda *arguments: whole(*arguments) * torch.nan)
     with pytest.raises(TrainingError, match="lower the learning rate"):
         list(train(pairs, tmp_path / "run", tiny, resume=True))
     events = train(pairs, tmp_path / "run", tiny, resume=True)
@@ -116,13 +116,13 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    step = session.train_step
+    whole = session.train_step
 
     def limited(*arguments: Any) -> Any:
         seen.append(arguments[4])
         if len(arguments[1].brightfield) / arguments[4] > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return step(*arguments)
+        return whole(*arguments)
 
     monkeypatch.setattr(session, "train_step", limited)
     events = list(train(pairs, tmp_path / "run", replace(tiny, batch_size=4, epochs=1)))
@@ -130,6 +130,28 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
     assert [text.split(":")[0] for text in said] == ["Memory does not take 4 patches at a time"] * 2
     assert seen == [1, 2, 4, 4]  # two steps, the first of them tried three times
     assert isinstance(events[-1], RunDone)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_lack_of_memory_between_both_players_moves_neither_twice(
+    pairs: list[Pair],
+    tiny: TrainSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_of: CheckpointOf,
+    stops: bool,
+) -> None:
+    monkeypatch.setattr(step, "generator_losses", failing(1, OUT_OF_MEMORY, step.generator_losses))
+    events = train(pairs, tmp_path / "run", replace(tiny, batch_size=4, epochs=1))
+    if stops:
+        next(event for event in events if isinstance(event, Notice) and "Memory" in event.message)
+        events.close()  # type: ignore[attr-defined]
+    else:
+        assert until(events, EpochDone).losses["discriminator"] > 0.1
+        assert isinstance(list(events)[-1], RunDone)
+    saved = checkpoint_of(tmp_path / "run")
+    moves = {float(saved[f"{player}-optimizer/0/step"]) for player in ("generator", "discriminator")}
+    assert moves == {1.0 if stops else 2.0}
 
 
 def test_lack_of_memory_for_one_patch_is_a_device_error(
