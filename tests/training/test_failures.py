@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import torch
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
+from napari_mitostain.model.loading import load_model
 from napari_mitostain.training import checkpoints, session, step, trainer, validation
 from napari_mitostain.training.epoch_losses import EpochLosses
 from napari_mitostain.training.faults import release_memory
@@ -94,7 +96,7 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     before = checkpoint_of(tmp_path / "run")
     whole = session.train_step
     monkeypatch.setattr(session, "train_step", lambda *arguments: whole(*arguments) * torch.nan)
-    with pytest.raises(TrainingError, match="lower the learning rate"):
+    with pytest.raises(TrainingError, match=r"finite losses, got .*; start a new run with a lower learning rate\."):
         list(train(pairs, tmp_path / "run", tiny, resume=True))
     events = train(pairs, tmp_path / "run", tiny, resume=True)
     until(events, StepDone)
@@ -104,10 +106,25 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     assert isinstance(list(train(pairs, tmp_path / "run", tiny, resume=True))[-1], RunDone)
 
 
+def test_advice_on_weights_that_are_not_finite_can_be_followed(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    events = train(pairs, run, tiny)
+    until(events, EpochDone)
+    monkeypatch.setattr(Players, "are_finite", lambda _: False)
+    advice = rf"finite weights, got others at step 8; .* lower learning rate .*\(--init {re.escape(str(run))}\)\.$"
+    with pytest.raises(TrainingError, match=advice):
+        list(events)
+    monkeypatch.undo()
+    settings = replace(tiny, learning_rate=tiny.learning_rate / 10, epochs=1)
+    assert isinstance(list(train(pairs, tmp_path / "new", settings, load_model(run)))[-1], RunDone)
+
+
 def test_weights_that_are_not_finite_are_not_saved(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, checkpoint_of: CheckpointOf
 ) -> None:
-    with pytest.raises(TrainingError, match="Expected finite losses"):
+    with pytest.raises(TrainingError, match=r"Expected finite (losses|weights)"):
         list(train(pairs, tmp_path / "run", replace(tiny, learning_rate=1e38, epochs=30)))
     assert all(bool(value.isfinite().all()) for value in checkpoint_of(tmp_path / "run").values())
 

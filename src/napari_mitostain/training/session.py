@@ -206,12 +206,17 @@ class Session:
             self._save()
 
     def _look(self) -> None:
-        """Stop where losses or weights are not numbers any more."""
-        if not self._losses.are_finite() or not self.players.are_finite():
-            raise TrainingError(
-                f"Expected finite losses, got {self._losses.means()} at step {self.progress.step}; lower the learning "
-                "rate, or resume from the checkpoint before."
-            )
+        """Stop where losses or weights are not numbers any more; resumed, the run would come to the same again."""
+        if not self._losses.are_finite():
+            what = f"losses, got {self._losses.means()}"
+        elif not self.players.are_finite():
+            what = "weights, got others"
+        else:
+            return
+        start = f" from the best model of this one (--init {self.run.path})" if self.run.model.exists() else ""
+        raise TrainingError(
+            f"Expected finite {what} at step {self.progress.step}; start a new run with a lower learning rate{start}."
+        )
 
     def _save(self, is_last: bool = False) -> None:
         if is_last and not (self._losses.are_finite() and self.players.are_finite()):
