@@ -249,6 +249,21 @@ def test_kept_epochs_have_weights_and_a_card(run: RunFolder) -> None:
     assert list(run.kept()) == [2, 10]
 
 
+def test_epochs_that_come_again_are_neither_kept_nor_shown(run: RunFolder) -> None:
+    for number in (0, 1, 2, 10000):
+        run.place_for(number).touch()
+        run.place_for(number).with_suffix(".json").touch()
+        run.previews.write_stains(number, [np.zeros((4, 4))])
+    run.previews.write_stains(None, [np.zeros((4, 4))])
+    run.previews.write_crops([np.zeros((4, 4))], [np.zeros((4, 4))])
+    run.rewind(1, is_scored=True)
+    assert sorted(path.name for path in run.models.iterdir()) == ["epoch-0000.json", "epoch-0000.safetensors"]
+    shown = run.preview_images()
+    assert shown is not None
+    assert list(shown.stains) == [0]
+    assert shown.start is not None
+
+
 def test_what_a_killed_process_left_is_removed(run: RunFolder) -> None:
     run.place_for(0)
     left = [run.path / ".model.partial-7.safetensors", run.path / "models" / ".epoch-0001.partial-7.safetensors"]

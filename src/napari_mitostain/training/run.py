@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ State = Literal["running", "finished", "unfinished", "damaged"]
 _OWN = ("", "pairs")
 """What a folder may hold before it is a run: hidden files, and images stored for it."""
 
-_EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
+_EPOCH = re.compile(r"epoch-(\d+)\.(safetensors|json|tif)")
 
 
 class RunFolder:
@@ -128,7 +128,7 @@ class RunFolder:
         self._log.append(event)
 
     def rewind(self, epoch: int, is_scored: bool) -> None:
-        """Forget what was said after a checkpoint, since the run will say it again.
+        """Forget what was said, kept and shown after a checkpoint, since the run will do so again.
 
         Parameters
         ----------
@@ -138,6 +138,10 @@ class RunFolder:
             Whether the start was scored before it.
         """
         self._log.rewind(epoch, is_scored)
+        for path in [*self.models.glob("epoch-*"), *self.previews.path.glob("epoch-*")]:
+            if (match := _EPOCH.fullmatch(path.name)) and int(match[1]) >= epoch:
+                with suppress(OSError):  # whoever looks at it may hold it; it will be written over
+                    path.unlink()
 
     def kept(self) -> dict[int, Path]:
         """Return the epochs whose generators are kept, and the weights of each, which `load_model` takes."""
