@@ -89,7 +89,7 @@ class PlaneWeighed(PlaneDone):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Event):
-    """One of several images was measured (its statistics, its scores); a place to stop at."""
+    """So many of several images were measured (statistics, scores), maybe part of another; a place to stop at."""
 
     done: int
     total: int

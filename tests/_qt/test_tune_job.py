@@ -49,6 +49,17 @@ def test_run_that_pauses_leaves_no_network_in_memory(plan, given_back):
     assert RunFolder(plan.output).state() == "unfinished"
 
 
+def test_lost_gpu_that_takes_no_memory_back_does_not_hide_its_loss(plan, monkeypatch):
+    def lost(*_: Any) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lost)
+    monkeypatch.setattr(session, "train_step", lost)
+    with pytest.raises(DeviceError, match="resume the run"):
+        list(tune_job(plan))
+
+
 def test_run_that_fails_leaves_no_network_in_memory(plan, given_back, monkeypatch):
     def fail(*_: Any) -> None:
         raise DeviceError("Expected a GPU, got none any more; resume on another device.")

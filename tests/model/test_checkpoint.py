@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -64,6 +65,14 @@ def saved(tmp_path: Path) -> Path:
     run.step(0)
     run.save(tmp_path / "checkpoint.safetensors")
     return tmp_path / "checkpoint.safetensors"
+
+
+def test_checkpoint_from_before_there_was_a_digest_still_loads(saved: Path) -> None:
+    save_file(load_file(saved), saved, {"progress": json.dumps(PROGRESS)})
+    run, other = Run(0), Run(1)
+    run.step(0)
+    assert other.load(saved) == PROGRESS
+    assert_same(run, other)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])

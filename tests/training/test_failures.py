@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +17,12 @@ import torch
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
-from napari_mitostain.training import session, validation
+from napari_mitostain.model.loading import load_model
+from napari_mitostain.training import checkpoints, session, step, trainer, validation
+from napari_mitostain.training.epoch_losses import EpochLosses
+from napari_mitostain.training.faults import release_memory
 from napari_mitostain.training.pair import Pair
+from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
 
@@ -89,9 +94,9 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     until(events, StepDone)
     events.close()
     before = checkpoint_of(tmp_path / "run")
-    step = session.train_step
-    monkeypatch.setattr(session, "train_step", lambda *arguments: step(*arguments) * torch.nan)
-    with pytest.raises(TrainingError, match="lower the learning rate"):
+    whole = session.train_step
+    monkeypatch.setattr(session, "train_step", lambda *arguments: whole(*arguments) * torch.nan)
+    with pytest.raises(TrainingError, match=r"finite losses, got .*; start a new run with a lower learning rate\."):
         list(train(pairs, tmp_path / "run", tiny, resume=True))
     events = train(pairs, tmp_path / "run", tiny, resume=True)
     until(events, StepDone)
@@ -101,10 +106,25 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     assert isinstance(list(train(pairs, tmp_path / "run", tiny, resume=True))[-1], RunDone)
 
 
+def test_advice_on_weights_that_are_not_finite_can_be_followed(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    events = train(pairs, run, tiny)
+    until(events, EpochDone)
+    monkeypatch.setattr(Players, "are_finite", lambda _: False)
+    advice = rf"finite weights, got others at step 8; .* lower learning rate .*\(--init {re.escape(str(run))}\)\.$"
+    with pytest.raises(TrainingError, match=advice):
+        list(events)
+    monkeypatch.undo()
+    settings = replace(tiny, learning_rate=tiny.learning_rate / 10, epochs=1)
+    assert isinstance(list(train(pairs, tmp_path / "new", settings, load_model(run)))[-1], RunDone)
+
+
 def test_weights_that_are_not_finite_are_not_saved(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, checkpoint_of: CheckpointOf
 ) -> None:
-    with pytest.raises(TrainingError, match="Expected finite losses"):
+    with pytest.raises(TrainingError, match=r"Expected finite (losses|weights)"):
         list(train(pairs, tmp_path / "run", replace(tiny, learning_rate=1e38, epochs=30)))
     assert all(bool(value.isfinite().all()) for value in checkpoint_of(tmp_path / "run").values())
 
@@ -113,13 +133,13 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    step = session.train_step
+    whole = session.train_step
 
     def limited(*arguments: Any) -> Any:
         seen.append(arguments[4])
         if len(arguments[1].brightfield) / arguments[4] > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return step(*arguments)
+        return whole(*arguments)
 
     monkeypatch.setattr(session, "train_step", limited)
     events = list(train(pairs, tmp_path / "run", replace(tiny, batch_size=4, epochs=1)))
@@ -127,6 +147,28 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
     assert [text.split(":")[0] for text in said] == ["Memory does not take 4 patches at a time"] * 2
     assert seen == [1, 2, 4, 4]  # two steps, the first of them tried three times
     assert isinstance(events[-1], RunDone)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_lack_of_memory_between_both_players_moves_neither_twice(
+    pairs: list[Pair],
+    tiny: TrainSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_of: CheckpointOf,
+    stops: bool,
+) -> None:
+    monkeypatch.setattr(step, "generator_losses", failing(1, OUT_OF_MEMORY, step.generator_losses))
+    events = train(pairs, tmp_path / "run", replace(tiny, batch_size=4, epochs=1))
+    if stops:
+        next(event for event in events if isinstance(event, Notice) and "Memory" in event.message)
+        events.close()  # type: ignore[attr-defined]
+    else:
+        assert until(events, EpochDone).losses["discriminator"] > 0.1
+        assert isinstance(list(events)[-1], RunDone)
+    saved = checkpoint_of(tmp_path / "run")
+    moves = {float(saved[f"{player}-optimizer/0/step"]) for player in ("generator", "discriminator")}
+    assert moves == {1.0 if stops else 2.0}
 
 
 def test_lack_of_memory_for_one_patch_is_a_device_error(
@@ -148,7 +190,7 @@ def test_lack_of_memory_at_the_scores_is_a_device_error_and_the_epoch_is_kept(
     settings = replace(tiny, holdout=("c",))
     list(train(pairs, tmp_path / "whole", settings))
     with monkeypatch.context() as patched:
-        patched.setattr(validation, "stitched", failing(1, OUT_OF_MEMORY, validation.stitched))
+        patched.setattr(validation, "stitch", failing(1, OUT_OF_MEMORY, validation.stitch))
         with pytest.raises(DeviceError, match=r"memory for validation, .* resume the run") as caught:
             list(train(pairs, tmp_path / "run", settings))
         caught.match(SENTENCE)
@@ -181,6 +223,43 @@ def test_gpu_that_goes_away_leaves_a_run_to_resume(
         caught.match(SENTENCE)
     list(train(pairs, tmp_path / "run", tiny, resume=True))
     assert same_end(tmp_path / "run", tmp_path / "whole")
+
+
+LOST = RuntimeError("CUDA error: unspecified launch failure")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Players, "move_average"),
+        (Players, "are_finite"),
+        (EpochLosses, "means"),
+        (checkpoints, "save_checkpoint"),
+        (trainer, "load_run"),
+    ],
+)
+def test_gpu_that_goes_away_is_told_wherever_it_shows(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    monkeypatch.setattr(owner, name, failing(99, LOST, getattr(owner, name)))
+    with pytest.raises(DeviceError, match=r"its loss .* resume the run") as caught:
+        list(train(pairs, tmp_path / "run", tiny))
+    caught.match(SENTENCE)
+
+
+def test_gpu_that_has_gone_is_told_at_a_stop(
+    pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = train(pairs, tmp_path / "run", tiny)
+    until(events, StepDone)
+    monkeypatch.setattr(Players, "are_finite", failing(99, LOST, Players.are_finite))
+    with pytest.raises(DeviceError, match=r"its loss .* resume the run"):
+        events.close()
+
+
+def test_gpu_that_has_gone_does_not_hide_it_when_its_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "empty_cache", failing(1, LOST, torch.cuda.empty_cache))
+    release_memory(torch.device("cuda"))
 
 
 def test_other_faults_of_a_step_are_not_hidden(
@@ -262,7 +341,14 @@ def test_folder_that_is_deleted_is_told_at_a_stop(pairs: list[Pair], tiny: Train
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeros", "gone"])
+def damaged(content: bytes, damage: str) -> bytes:
+    size = len(content)
+    half = (8 + int.from_bytes(content[:8], "little") + size) // 2  # of the numbers
+    made = {"cut": content[:-10], "zeros": bytes(size), "half zeros": content[:half] + bytes(size - half)}
+    return made[damage]
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros", "half zeros", "gone"])
 def test_corrupt_checkpoint_falls_back_to_the_one_before(
     pairs: list[Pair],
     tiny: TrainSettings,
@@ -282,7 +368,7 @@ def test_corrupt_checkpoint_falls_back_to_the_one_before(
     if damage == "gone":
         run.checkpoint.unlink()
     else:
-        run.checkpoint.write_bytes(content[:-10] if damage == "cut" else bytes(len(content)))
+        run.checkpoint.write_bytes(damaged(content, damage))
     assert run.state() == "unfinished"
     resumed = list(train(pairs, run.path, tiny, resume=True))
     said = [event.message for event in resumed if isinstance(event, Notice) and "checkpoint" in event.message]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from napari_mitostain.config import TrainSettings
+from napari_mitostain.events import Event
+from napari_mitostain.model.generator import Generator as Network
 from napari_mitostain.training.norms import NormEstimator
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.patches import batches_of_epoch
@@ -26,6 +28,14 @@ def trained(pairs: list[Pair], settings: TrainSettings, steps: int) -> Players:
             players.move_average(settings.ema, step)
             step += 1
     return players
+
+
+def ended(steps: Generator[Event, None, Network]) -> Network:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(("batch_size", "ema"), [(1, 0.0), (1, 0.9), (4, 0.0)])
@@ -45,7 +55,7 @@ def test_evaluation_stays_with_training_at_any_batch_size(
         discriminator_loss="none",
     )
     players = trained(pairs, settings, 80)
-    estimated = NormEstimator(pairs, settings, Frames()).estimated(players.shown)
+    estimated = ended(NormEstimator(pairs, settings, Frames()).estimated(players.shown))
     frames = [pair.read() for pair in pairs]
     images = torch.from_numpy(np.stack([frame.brightfield[:64, :64] for frame in frames]))[:, None]
     targets = torch.from_numpy(np.stack([frame.target[:64, :64] for frame in frames]))[:, None]
@@ -63,11 +73,22 @@ def test_estimate_leaves_the_generator_as_it_is_and_is_always_the_same(pairs: li
     before = {name: value.clone() for name, value in players.generator.state_dict().items()}
     estimators = [NormEstimator(pairs, tiny, Frames()) for _ in range(2)]
     first, second, again = (
-        estimator.estimated(players.generator).state_dict() for estimator in (*estimators, estimators[0])
+        ended(estimator.estimated(players.generator)).state_dict() for estimator in (*estimators, estimators[0])
     )
     assert all(torch.equal(before[name], value) for name, value in players.generator.state_dict().items())
     assert all(torch.equal(first[name], other[name]) for name in first for other in (second, again))
     assert not torch.equal(first["encoders.0.1.running_mean"], before["encoders.0.1.running_mean"])
+
+
+def test_estimate_may_be_stopped_after_each_batch(pairs: list[Pair], tiny: TrainSettings) -> None:
+    estimator, players = NormEstimator(pairs, tiny, Frames()), new_players(tiny)
+    stopped = estimator.estimated(players.generator)
+    assert [next(stopped) for _ in range(2)]
+    assert torch.is_grad_enabled()  # whoever is told meanwhile may train
+    stopped.close()
+    whole = NormEstimator(pairs, tiny, Frames()).estimated(players.generator)
+    first, second = (ended(steps).state_dict() for steps in (estimator.estimated(players.generator), whole))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_training_leaves_the_statistics_alone(pairs: list[Pair], tiny: TrainSettings) -> None:

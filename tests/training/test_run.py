@@ -11,11 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save
 
 from napari_mitostain.config import ScalingSettings, TrainSettings
 from napari_mitostain.errors import FileError, SettingsError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, StartScored
+from napari_mitostain.training.checkpoints import Progress, save_run
 from napari_mitostain.training.pair import Pair
+from napari_mitostain.training.players import new_players
 from napari_mitostain.training.previews import read_preview
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
@@ -194,6 +198,25 @@ def test_images_stored_for_a_run_may_be_there_before_it(tmp_path: Path, tiny: Tr
     assert RunFolder(tmp_path).config().settings == tiny
 
 
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "checkpoint.previous.safetensors", "checkpoint.ckpt"])
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"progress": '{"step": 7}'}])
+def test_checkpoint_of_something_else_is_refused_and_stays(
+    pairs: list[Pair], tmp_path: Path, tiny: TrainSettings, name: str, metadata: dict[str, str] | None
+) -> None:
+    foreign = save({"weight": torch.ones(3)}, metadata)
+    (tmp_path / name).write_bytes(foreign)
+    with pytest.raises(FileError, match=rf"new or empty folder .* which holds {name}; "):
+        list(train(pairs, tmp_path, tiny))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: foreign}
+
+
+def test_checkpoint_that_a_run_killed_at_once_left_is_no_hindrance(
+    pairs: list[Pair], tmp_path: Path, tiny: TrainSettings
+) -> None:
+    save_run(RunFolder(tmp_path), new_players(tiny), Progress())
+    assert isinstance(list(train(pairs, tmp_path, replace(tiny, epochs=1)))[-1], RunDone)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"settings": {"speed": 1}}', '{"settings": null}'])
 def test_damaged_settings_of_a_run(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
@@ -224,6 +247,21 @@ def test_kept_epochs_have_weights_and_a_card(run: RunFolder) -> None:
         path.with_suffix(".json").touch()
     run.place_for(3).touch()  # killed before its card was written
     assert list(run.kept()) == [2, 10]
+
+
+def test_epochs_that_come_again_are_neither_kept_nor_shown(run: RunFolder) -> None:
+    for number in (0, 1, 2, 10000):
+        run.place_for(number).touch()
+        run.place_for(number).with_suffix(".json").touch()
+        run.previews.write_stains(number, [np.zeros((4, 4))])
+    run.previews.write_stains(None, [np.zeros((4, 4))])
+    run.previews.write_crops([np.zeros((4, 4))], [np.zeros((4, 4))])
+    run.rewind(1, is_scored=True)
+    assert sorted(path.name for path in run.models.iterdir()) == ["epoch-0000.json", "epoch-0000.safetensors"]
+    shown = run.preview_images()
+    assert shown is not None
+    assert list(shown.stains) == [0]
+    assert shown.start is not None
 
 
 def test_what_a_killed_process_left_is_removed(run: RunFolder) -> None:

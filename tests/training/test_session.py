@@ -189,7 +189,10 @@ def test_scores_can_be_stopped_between_pairs_and_are_taken_once_an_epoch(
     events = list(train(pairs, tmp_path / "run", settings))
     started = next(number for number, event in enumerate(events) if isinstance(event, RunStarted))
     scored = [(event.done, event.total) for event in of_kind(events[started:], Measured)]
-    assert scored == [(1, 2), (2, 2)] * 3  # two pairs for the baselines and in each of two epochs, and not at the end
+    baselines = [(0, 2)] * 3 + [(1, 2)] * 4 + [(2, 2)]  # three of each pair, and when it is over
+    norms = [(number, 16) for number in range(1, 17)]  # batches of two patches
+    epoch = [(0, 2), (1, 2), (1, 2), (2, 2), (2, 2)]  # a tile of each pair, and when it is over; then their losses
+    assert scored == baselines + 2 * (norms + epoch)  # and nothing at the end
     (tmp_path / "run" / "model.safetensors").unlink()
     resumed = list(train(pairs, tmp_path / "run", settings, resume=True))
     assert of_kind(resumed, RunDone)[0].scores == pytest.approx(of_kind(events, RunDone)[0].scores)

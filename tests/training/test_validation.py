@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_mitostain.config import TrainSettings
+from napari_mitostain.model import predictor
+from napari_mitostain.model.loading import Model
 from napari_mitostain.training import validation
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.split import Split
@@ -43,6 +47,27 @@ def test_previews_are_eight_crops_at_most(easy_pair: Callable[..., Pair], tiny: 
         brightfield, truth = Validator(split, tiny, Frames()).crops()
         assert len(brightfield) == len(truth) == 8
         assert {image.shape for image in (*brightfield, *truth)} == {(32, 32)}
+
+
+def test_large_plane_may_be_stopped_after_each_tile(
+    easy_pair: Callable[..., Pair], tiny: TrainSettings, monkeypatch: pytest.MonkeyPatch, tiny_model: Model
+) -> None:
+    tiles: list[int] = []
+    windows = validation.stitch
+
+    def counted(*arguments: Any) -> Any:
+        for window in windows(*arguments):
+            tiles.append(1)
+            yield window
+
+    monkeypatch.setattr(predictor, "_TILE", {"cpu": 32})
+    monkeypatch.setattr(validation, "stitch", counted)
+    pairs = [easy_pair(0, "a", 64)]
+    steps = Validator(Split(pairs, pairs), tiny, Frames()).validate(tiny_model)
+    for number in range(1, 5):
+        assert next(steps).done == 0  # type: ignore[attr-defined]
+        assert len(tiles) == number
+    assert next(steps).done == 1  # type: ignore[attr-defined]
 
 
 def test_baselines_are_scored_on_validation_pairs_only(pairs: list[Pair], tiny: TrainSettings) -> None:

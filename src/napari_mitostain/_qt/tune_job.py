@@ -186,7 +186,8 @@ def _memory_given_back() -> Iterator[None]:
     finally:
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             gc.collect()  # it holds the viewer up for a moment, so only where there is something to give back
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # of a GPU that is lost, which the error that ends the job says
+                torch.cuda.empty_cache()
 
 
 @contextmanager

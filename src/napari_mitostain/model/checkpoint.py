@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,8 @@ def save_checkpoint(
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"{name}/{number}/{key}": value for key, value in state.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    atomic_write(path, save(plain, {"progress": json.dumps(dict(progress))}))
+    told = json.dumps(dict(progress))
+    atomic_write(path, save(plain, {"progress": told, "digest": _digest(told, plain)}))
 
 
 def load_checkpoint(
@@ -52,8 +54,11 @@ def load_checkpoint(
     """
     try:
         with safe_open(path, "pt") as file:
-            progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+            metadata = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+        progress: dict[str, Any] = json.loads(metadata["progress"])
+        if metadata.get("digest") not in (None, _digest(metadata["progress"], tensors)):  # older ones have none
+            raise ValueError("other numbers than were written")
         for name, network in networks.items():
             network.load_state_dict(_under(tensors, name))
         for name, optimizer in optimizers.items():
@@ -69,6 +74,15 @@ def load_checkpoint(
             f"Expected a checkpoint of this run in {path}, got a damaged file ({reason}); start a new run."
         ) from error
     return progress
+
+
+def _digest(told: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return what tells whether a checkpoint still holds the numbers that were written."""
+    digest = hashlib.blake2b(told.encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _lay_out(optimizer: Optimizer) -> None:

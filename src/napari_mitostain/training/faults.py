@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
-from napari_mitostain.errors import DeviceError, FileError
+from napari_mitostain.errors import DeviceError, FileError, MitostainError
 from napari_mitostain.model.device import is_out_of_memory
 
 _LOST = (
@@ -31,6 +31,8 @@ _LOST = (
 def device_there(work: str) -> Iterator[None]:
     """Turn the loss of a GPU, or of memory on it, into a `DeviceError`.
 
+    It may show long after the work that it befell, wherever the device is next waited for.
+
     Parameters
     ----------
     work : str
@@ -38,6 +40,8 @@ def device_there(work: str) -> Iterator[None]:
     """
     try:
         yield
+    except MitostainError:  # some are RuntimeErrors, and have been said
+        raise
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             raise DeviceError(
@@ -67,8 +71,9 @@ def folder_there(path: Path) -> Iterator[None]:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give memory that is not used any more back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    """Give memory that is not used any more back to the device; nothing to one that is lost."""
+    with suppress(RuntimeError):  # it would hide the error that says so
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif device.type == "mps":
+            torch.mps.empty_cache()

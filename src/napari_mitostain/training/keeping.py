@@ -74,7 +74,7 @@ class Keeper:
     def validated(self) -> Generator[Event, None, Kept]:
         """Score the epoch, write its generator and previews, and make it the run's model if it is the best."""
         at = self._at
-        generator = self._settled()
+        generator = yield from self._settled()
         found = yield from self.validator.validate(self._model(generator), self._players)
         model = self._model(generator, self._scores(found.scores))
         place = self._run.place_for(at.epoch)
@@ -91,7 +91,7 @@ class Keeper:
         """Score the best model on the test pairs, once, and write it with its final card."""
         best = self._at.best or {"epoch": self._at.epoch - 1, "step": self._at.step, "scores": {}}
         weights = self._run.kept().get(best["epoch"])
-        generator = load_model(weights).generator if weights else self._settled()
+        generator = load_model(weights).generator if weights else (yield from self._settled())
         scores = self._scores(best["scores"])
         if self._split.test:
             tester = Validator(Split(self._split.training, self._split.test), self._config.settings, self._frames)
@@ -106,9 +106,9 @@ class Keeper:
             verdict=verdict,
         )
 
-    def _settled(self) -> Network:
+    def _settled(self) -> Generator[Event, None, Network]:
         with device_there("validation"):
-            return self._norms.estimated(self._players.shown, self._at.parts)
+            return (yield from self._norms.estimated(self._players.shown, self._at.parts))
 
     def _scores(self, validation: dict[str, float]) -> dict[str, dict[str, float]]:
         known = {name: dict(scores) for name, scores in (self._at.start or {}).items()}

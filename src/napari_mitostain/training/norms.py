@@ -8,7 +8,7 @@ network at all. An estimate over patches that stay the same has none of these fa
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.model.generator import Generator
+from napari_mitostain.events import Event, Measured
+from napari_mitostain.model.generator import Generator as Network
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.patches import Batch, batches_of_epoch
 
@@ -48,15 +49,16 @@ class NormEstimator:
     def __init__(self, training: Sequence[Pair], settings: TrainSettings, frames: Frames) -> None:
         self._training, self._frames = training, frames
         self._settings = replace(settings, turns=False, intensity=False)
+        self._count = max(_BATCHES, -(-_PATCHES // settings.batch_size))
         self._batches: list[Batch] = []
 
     @torch.no_grad()
-    def estimated(self, generator: Generator, parts: int = 1) -> Generator:
-        """Return a copy of a generator with the statistics of the patches.
+    def estimated(self, generator: Network, parts: int = 1) -> Generator[Event, None, Network]:
+        """Return a copy of a generator with the statistics of the patches; yield `Measured` after each batch of them.
 
         Parameters
         ----------
-        generator : Generator
+        generator : Network
         parts : int
             Pieces that each batch was cut into.
         """
@@ -65,18 +67,26 @@ class NormEstimator:
         for norm in _norms(result):
             norm.momentum = None  # the mean of all batches
             norm.reset_running_stats()
-        for batch in self._patches():
+        for done, batch in enumerate(self._patches(), start=1):
             for piece in batch.to(device).brightfield.chunk(parts):
                 result(piece)
+            yield Measured(done=done, total=self._count)
         return result.eval()
 
-    def _patches(self) -> list[Batch]:
+    def _patches(self) -> Iterator[Batch]:
+        """Yield the batches, at the first time as they are read."""
         if not self._batches:
-            count = max(_BATCHES, -(-_PATCHES // self._settings.batch_size))
-            for epoch in range(_EPOCH, _EPOCH + count):  # an epoch may have fewer batches
-                batches = batches_of_epoch(self._training, self._settings, epoch, self._frames)
-                self._batches += islice(batches, count - len(self._batches))
-        return self._batches
+            batches = list[Batch]()
+            for batch in islice(self._read(), self._count):
+                batches.append(batch)
+                yield batch
+            self._batches = batches  # all of them, or none where the run is stopped
+        else:
+            yield from self._batches
+
+    def _read(self) -> Iterator[Batch]:
+        for epoch in range(_EPOCH, _EPOCH + self._count):  # an epoch may have fewer batches
+            yield from batches_of_epoch(self._training, self._settings, epoch, self._frames)
 
 
 def _norms(network: nn.Module) -> list[nn.BatchNorm2d]:

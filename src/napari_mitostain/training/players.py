@@ -35,6 +35,8 @@ class Players:
     discriminator_optimizer : Adam, optional
     average : Generator, optional
         Moving average of the generator, where one is kept.
+    judged : Tensor, optional
+        Loss of the discriminator (a scalar) from when it has moved in a step until the generator has, too.
     """
 
     generator: Generator
@@ -42,6 +44,7 @@ class Players:
     discriminator: Discriminator | PatchGAN | None = None
     discriminator_optimizer: Adam | None = None
     average: Generator | None = None
+    judged: Tensor | None = None
 
     @property
     def shown(self) -> Generator:

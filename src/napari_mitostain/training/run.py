@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -27,16 +27,16 @@ from napari_mitostain.model.library import MODEL_OF_RUN
 from napari_mitostain.training.previews import PreviewFolder, Previews
 from napari_mitostain.training.run_config import RunConfig, read_config, write_config
 from napari_mitostain.training.run_lock import is_locked, locked
-from napari_mitostain.training.run_log import RunLog, is_whole
+from napari_mitostain.training.run_log import RunLog, is_beginning, is_whole
 
 CONFIG = "config.json"
 
 State = Literal["running", "finished", "unfinished", "damaged"]
 
-_OWN = ("pairs", "checkpoint")
-"""What a folder may hold before it is a run: images stored for it, and what a run that was killed at once leaves."""
+_OWN = ("", "pairs")
+"""What a folder may hold before it is a run: hidden files, and images stored for it."""
 
-_EPOCH = re.compile(r"epoch-(\d+)\.safetensors")
+_EPOCH = re.compile(r"epoch-(\d+)\.(safetensors|json|tif)")
 
 
 class RunFolder:
@@ -82,11 +82,15 @@ class RunFolder:
                 f"Expected a new folder for the run, got {self.path}, which holds one; use --resume or another."
             )
         with _folder(self.path):
-            names = sorted(path.name for path in self.path.iterdir()) if self.path.exists() else []
-        if others := [name for name in names if name.split(".")[0] not in ("", *_OWN)]:
+            paths = sorted(self.path.iterdir()) if self.path.exists() else []
+        if others := [path.name for path in paths if path.name.split(".")[0] not in _OWN and not self._is_left(path)]:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
             )
+
+    def _is_left(self, path: Path) -> bool:
+        """Tell whether a run that was killed before it had its config left a file: nothing is lost with it."""
+        return path in (self.checkpoint, self.previous) and is_beginning(path)
 
     def write_config(self, config: RunConfig) -> None:
         """Write what the run is told; a folder with this file is a run."""
@@ -124,7 +128,7 @@ class RunFolder:
         self._log.append(event)
 
     def rewind(self, epoch: int, is_scored: bool) -> None:
-        """Forget what was said after a checkpoint, since the run will say it again.
+        """Forget what was said, kept and shown after a checkpoint, since the run will do so again.
 
         Parameters
         ----------
@@ -134,6 +138,10 @@ class RunFolder:
             Whether the start was scored before it.
         """
         self._log.rewind(epoch, is_scored)
+        for path in [*self.models.glob("epoch-*"), *self.previews.path.glob("epoch-*")]:
+            if (match := _EPOCH.fullmatch(path.name)) and int(match[1]) >= epoch:
+                with suppress(OSError):  # whoever looks at it may hold it; it will be written over
+                    path.unlink()
 
     def kept(self) -> dict[int, Path]:
         """Return the epochs whose generators are kept, and the weights of each, which `load_model` takes."""

@@ -81,11 +81,24 @@ def epochs_table(said: list[dict[str, Any]]) -> str:
 
 def is_whole(path: Path) -> bool:
     """Tell whether a safetensors file is as long as its header says; its numbers are not read."""
+    return _header(path) is not None
+
+
+def is_beginning(path: Path) -> bool:
+    """Tell whether a file is the checkpoint of a run that has not made a step."""
+    with suppress(ValueError, KeyError, TypeError):
+        progress = json.loads((_header(path) or {})["__metadata__"]["progress"])
+        return isinstance(progress, dict) and progress.get("step") == 0
+    return False
+
+
+def _header(path: Path) -> dict[str, Any] | None:
+    """Return the header of a safetensors file; None where it is no such file, or not a whole one."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError), path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         size = path.stat().st_size
         if 0 < length <= size:
-            header = json.loads(file.read(length))
+            header: dict[str, Any] = json.loads(file.read(length))
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-            return size == 8 + length + max(ends, default=0)
-    return False
+            return header if size == 8 + length + max(ends, default=0) else None
+    return None

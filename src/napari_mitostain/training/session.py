@@ -102,11 +102,12 @@ class Session:
         batches = batches_of_epoch(self.split.training, self._settings, at.epoch, self.frames, at.batch)
         with closing(prefetched(batches)) as ahead:
             for batch in ahead:
-                yield from self._step(batch)
+                notices = self._step(batch)
                 at.batch, at.step, at.count = batch.number + 1, at.step + 1, self._losses.count
                 self._tick()
                 at.seconds = self._timetable.agreed(at.seconds, self.world, self.players.device)
                 self._look_now_and_then()
+                yield from notices
                 yield StepDone(step=at.step, fraction=self._timetable.fraction(at))
                 if self._timetable.is_over(at):
                     break
@@ -116,8 +117,9 @@ class Session:
                 "minimum area."
             )
 
-    def _step(self, batch: Batch) -> Iterator[Notice]:
+    def _step(self, batch: Batch) -> list[Notice]:
         """Take a step; where memory does not take the batch, in ever smaller pieces."""
+        notices: list[Notice] = []  # for after the step: who stops the run on hearing them would stop it in the middle
         at, settings = self.progress, self._settings
         rate = settings.learning_rate * learning_factor(at.step, self._timetable.fraction(at), settings.schedule)
         self.players.set_learning_rate(rate)
@@ -132,9 +134,10 @@ class Session:
                 if error.__cause__ is None or not is_out_of_memory(error.__cause__):
                     raise
                 lack = error
-            yield self._smaller(len(batch.brightfield), lack)
+            notices.append(self._smaller(len(batch.brightfield), lack))
         self._losses.add(losses)
         self.players.move_average(settings.ema, at.step)
+        return notices
 
     def _smaller(self, count: int, lack: DeviceError) -> Notice:
         """Cut batches into twice as many pieces from now on."""
@@ -203,12 +206,17 @@ class Session:
             self._save()
 
     def _look(self) -> None:
-        """Stop where losses or weights are not numbers any more."""
-        if not self._losses.are_finite() or not self.players.are_finite():
-            raise TrainingError(
-                f"Expected finite losses, got {self._losses.means()} at step {self.progress.step}; lower the learning "
-                "rate, or resume from the checkpoint before."
-            )
+        """Stop where losses or weights are not numbers any more; resumed, the run would come to the same again."""
+        if not self._losses.are_finite():
+            what = f"losses, got {self._losses.means()}"
+        elif not self.players.are_finite():
+            what = "weights, got others"
+        else:
+            return
+        start = f" from the best model of this one (--init {self.run.path})" if self.run.model.exists() else ""
+        raise TrainingError(
+            f"Expected finite {what} at step {self.progress.step}; start a new run with a lower learning rate{start}."
+        )
 
     def _save(self, is_last: bool = False) -> None:
         if is_last and not (self._losses.are_finite() and self.players.are_finite()):

@@ -29,7 +29,7 @@ def train_step(
     parts: int = 1,
     world: World = ALONE,
 ) -> Tensor:
-    """Update both networks once.
+    """Update both networks once; after a step that failed between them, only the generator.
 
     Parameters
     ----------
@@ -55,8 +55,10 @@ def train_step(
     losses = torch.zeros(len(LOSSES), device=batch.brightfield.device)
     stain: Tensor | None = None
 
-    # The discriminator learns to tell.
-    if players.discriminator is not None:
+    # The discriminator learns to tell, unless memory gave out after it had.
+    if players.judged is not None:
+        losses[3] = players.judged
+    elif players.discriminator is not None:
         for piece, weight in pieces:
             stain = _first_look(players.generator, piece, dtype, keeps_graph=len(pieces) == 1)
             with _autocast(piece, dtype):
@@ -64,6 +66,7 @@ def train_step(
             (weight * judged).backward()  # type: ignore[no-untyped-call]
             losses[3] += weight * judged.detach()
         _update(players.discriminator_optimizer, settings, world)
+        players.judged = losses[3].clone()
 
     # The generator learns to convince it, and to match the target.
     for piece, weight in pieces:
@@ -74,6 +77,7 @@ def train_step(
         (weight * total).backward()  # type: ignore[no-untyped-call]
         losses[:3] += weight * torch.stack([total, convinced, matched]).detach()
     _update(players.generator_optimizer, settings, world, [losses])
+    players.judged = None
     return losses
 
 

@@ -18,7 +18,7 @@ from napari_mitostain.model.loading import Model
 from napari_mitostain.training.check import Checked, check_pairs
 from napari_mitostain.training.checkpoints import Progress, load_run, save_run
 from napari_mitostain.training.distributed import World, joined
-from napari_mitostain.training.faults import folder_there, release_memory
+from napari_mitostain.training.faults import device_there, folder_there, release_memory
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import Opened, open_pairs
 from napari_mitostain.training.players import Players, new_players
@@ -75,7 +75,8 @@ def train(
     """
     with joined(choose_device(settings.device)) as (world, device):
         try:
-            with closing(_Start(RunFolder(Path(output)), settings, init, world, device).train(pairs, resume)) as events:
+            start = _Start(RunFolder(Path(output)), settings, init, world, device)
+            with device_there("training"), closing(start.train(pairs, resume)) as events:
                 for event in events:
                     if world.is_main:
                         yield event

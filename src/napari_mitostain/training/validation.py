@@ -15,7 +15,7 @@ from napari_mitostain.events import Event, Measured
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
-from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.tiling import plan_tiles, stitch
 from napari_mitostain.training.faults import device_there
 from napari_mitostain.training.pair import Box, Frame, Frames, Pair
 from napari_mitostain.training.patches import Batch
@@ -78,11 +78,14 @@ class Validator:
         return [frame.brightfield for frame in cut], [frame.target for frame in cut]
 
     def validate(self, model: Model, players: Players | None = None) -> Generator[Event, None, Verdicts]:
-        """Score a model, and give its losses against the other player; see `Measured` for each pair."""
+        """Score a model, and give its losses against the other player; `Measured` after each tile and pair."""
         found, scores = Verdicts(), list[Scores]()
         patches: list[tuple[Frame, Stained, Pair]] = []
-        for pair, stain in self._stains(model):
+        with device_there("validation"):
+            predictor = Predictor(model, StainSettings(self._settings.device, self._settings.precision))
+        for pair in self.pairs:
             frame = self._frames[pair]
+            stain = yield from self._stained(frame, predictor, len(patches))
             if self._is_scored:
                 scores.append(score(stain, frame.target))
             box = brightest(frame.target, self._settings.patch)
@@ -93,7 +96,7 @@ class Validator:
             found.scores = mean_scores(scores).to_dict()
             if players is not None:
                 with device_there("validation"):
-                    found.losses = self._losses(patches, players)
+                    found.losses = yield from self._losses(patches, players)
         return found
 
     def baselines(self) -> Generator[Event, None, dict[str, dict[str, float]]]:
@@ -104,24 +107,28 @@ class Validator:
         for number, pair in enumerate(self.pairs, start=1):
             frame = self._frames[pair]
             for name, baseline in _BASELINES.items():
+                yield Measured(done=number - 1, total=len(self.pairs))
                 found[name].append(score(baseline(frame), frame.target))
             yield Measured(done=number, total=len(self.pairs))
         return {name: mean_scores(scores).to_dict() for name, scores in found.items()}
 
-    def _stains(self, model: Model) -> Generator[tuple[Pair, Stained], None, None]:
+    def _stained(self, frame: Frame, predictor: Predictor, done: int) -> Generator[Event, None, Stained]:
+        """Stain a plane, with an event after each tile: a large one takes many seconds."""
+        plan = plan_tiles(frame.brightfield.shape, predictor.tile, predictor.model.geometry)
+        stain = np.empty(plan.shape, np.float32)
         with device_there("validation"):
-            predictor = Predictor(model, StainSettings(self._settings.device, self._settings.precision))
-        for pair in self.pairs:
-            plan = plan_tiles(pair.shape, predictor.tile, model.geometry)
-            with device_there("validation"):
-                stain = stitched(self._frames[pair].brightfield, plan, predictor)
-            yield pair, stain
+            for tile, core in stitch(frame.brightfield, plan, predictor):
+                stain[tile.core] = core
+                yield Measured(done=done, total=len(self.pairs))
+        return stain
 
     def _patch(self, frame: Frame) -> Frame:
         return frame.cut(brightest(frame.target, self._settings.patch))
 
     @torch.no_grad()
-    def _losses(self, patches: Sequence[tuple[Frame, Stained, Pair]], players: Players) -> dict[str, float]:
+    def _losses(
+        self, patches: Sequence[tuple[Frame, Stained, Pair]], players: Players
+    ) -> Generator[Event, None, dict[str, float]]:
         sums = torch.zeros(len(LOSSES), device=players.device)
         for start in range(0, len(patches), self._settings.batch_size):
             some = patches[start : start + self._settings.batch_size]
@@ -132,6 +139,7 @@ class Validator:
                 [judged_loss(players.discriminator, batch, stain, self._settings)] if players.discriminator else []
             )
             sums[: len(losses)] += len(some) / len(patches) * torch.stack(losses)
+            yield Measured(done=len(self.pairs), total=len(self.pairs))
         return dict(zip(LOSSES, sums.tolist(), strict=True))
 
 
