@@ -50,6 +50,7 @@ def test_run_is_a_folder_with_everything_in_it(
             "events.jsonl",
             "model.json",
             "model.safetensors",
+            "pairs.json",
             *(f"models/{name}.{suffix}" for name in epochs for suffix in ("json", "safetensors")),
             *(f"previews/{name}.tif" for name in ("brightfield", "truth", *epochs)),
         ]

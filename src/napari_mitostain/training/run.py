@@ -1,6 +1,7 @@
 """A training run is a folder: what it was told, what it said, where it can go on, what it made. Loads no torch.
 
 config.json               settings, where the pairs are, the model it started from
+pairs.json                which pairs train, validate and test
 events.jsonl              what it said, one event a line
 epochs.csv                losses and scores, one epoch a line
 checkpoint.safetensors    everything to go on with; checkpoint.previous.safetensors is the one before
@@ -52,6 +53,7 @@ class RunFolder:
         self.model = path / MODEL_OF_RUN
         self.checkpoint = path / "checkpoint.safetensors"
         self.previous = path / "checkpoint.previous.safetensors"
+        self.pairs = path / "pairs.json"
         self.models = path / "models"
         self.previews = PreviewFolder(path / "previews")
         self._log = RunLog(path)
