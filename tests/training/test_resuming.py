@@ -19,6 +19,7 @@ from napari_mitostain.events import Event, Finding, Measured, Notice, RunStarted
 from napari_mitostain.training import trainer
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.pairs import open_pairs
+from napari_mitostain.training.resuming import recorded
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_pairs import RunPairs, read_run_pairs, write_run_pairs
 from napari_mitostain.training.spec import PairsSpec, pairs_in
@@ -189,3 +190,36 @@ def test_damaged_record_is_refused(run: Path, tiny: TrainSettings, content: str)
     (run / "pairs.json").write_text(content)
     with pytest.raises(TrainingError, match=r"Expected the pairs of a run in .*pairs\.json"):
         list(train(None, run, tiny, resume=True))
+
+
+def test_same_paths_keep_the_recorded_shift_and_channels(folder: Path, tiny: TrainSettings, tmp_path: Path) -> None:
+    spec = pairs_in(folder, shifts={"b": (2, 3)}, skip_unreadable=True)
+    parts_of(train(spec, tmp_path / "run", replace(tiny, epochs=1, patch=16)))
+    for same in (folder, pairs_in(folder), spec):
+        said = notices(list(train(same, tmp_path / "run", tiny, resume=True)))
+        assert not [sentence for sentence in said if "other pairs" in sentence or "choice of pairs" in sentence]
+    told = recorded(RunFolder(tmp_path / "run"), tiny, pairs_in(folder), None)
+    assert told.spec == RunFolder(tmp_path / "run").config().pairs
+    said = notices(list(train(pairs_in(folder, shifts={"c": (1, 1)}), tmp_path / "run", tiny, resume=True)))
+    assert "The run keeps its own choice of pairs: shifts {'b': [2, 3]}." in said
+
+
+def test_pairs_that_were_moved_keep_their_shift(folder: Path, tiny: TrainSettings, tmp_path: Path) -> None:
+    spec = pairs_in(folder, shifts={"b": (2, 3)})
+    before = parts_of(train(spec, tmp_path / "run", replace(tiny, epochs=1, patch=16)))
+    other = folder.rename(tmp_path / "other")
+    told = recorded(RunFolder(tmp_path / "run"), tiny, pairs_in(other), None)
+    assert told.spec == pairs_in(other, shifts={"b": (2, 3)})
+    assert parts_of(train(other, tmp_path / "run", tiny, resume=True)) == before
+
+
+def test_other_images_of_the_same_folder_are_named(folder: Path, tiny: TrainSettings, tmp_path: Path) -> None:
+    parts_of(train(folder, tmp_path / "run", replace(tiny, epochs=1)))
+    swapped = PairsSpec(folder / "mitochondria", folder / "brightfield")
+    (said,) = recorded(
+        RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run").config().settings, swapped, None
+    ).remarks
+    assert said == (
+        f"The run was started on other pairs: {folder}; it goes on with {swapped.brightfield} and "
+        f"{swapped.mitochondria}."
+    )

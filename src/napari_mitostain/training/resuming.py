@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import TrainingError
@@ -10,7 +12,7 @@ from napari_mitostain.training.pairs import Opened, open_pairs
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.run_pairs import read_run_pairs
-from napari_mitostain.training.spec import PairsSpec
+from napari_mitostain.training.spec import PARTS, PairsSpec, pairs_in
 from napari_mitostain.training.split import Split
 
 _LENGTHS = ("epochs", "minutes")
@@ -44,12 +46,46 @@ def recorded(run: RunFolder, settings: TrainSettings, spec: PairsSpec | None, gi
     names = [name for name in before if before[name] != now[name] and (now[name] is not None or name in _LENGTHS)]
     changed = [f"{name} {before[name]} and not {now[name]}" for name in names]
     remarks = [f"The run keeps its own settings: {', '.join(changed)}."] if changed else []
-    is_elsewhere = spec is not None and (config.pairs is None or spec.to_dict() != config.pairs.to_dict())
-    is_elsewhere |= given is not None and config.pairs is not None
-    if spec is not None and is_elsewhere:
-        found = str(spec.brightfield.parent.resolve())
-        remarks.append(f"The run was started on other pairs: {config.source}; it goes on with {found}.")
-    return Recorded(config, spec or config.pairs, is_elsewhere, remarks)
+    own = config.pairs
+    if (spec is None and given is None) or (given is not None and own is None):
+        return Recorded(config, own, False, remarks)
+    if spec is not None and own is not None and _paths(spec) == _paths(own):
+        return Recorded(config, own, False, remarks + _not_followed(spec, own))
+    started, found = (_named(one) if one is not None else "pairs in memory" for one in (own, spec))
+    remarks.append(f"The run was started on other pairs: {started}; it goes on with {found}.")
+    return Recorded(config, spec and _as_before(spec, own), True, remarks)
+
+
+def _paths(spec: PairsSpec) -> dict[str, Any]:
+    told = spec.to_dict()
+    return {part: told[part] for part in PARTS}
+
+
+def _options(spec: PairsSpec) -> dict[str, Any]:
+    """Return what is chosen of a spec's images; nothing for what is left as it is."""
+    return {
+        name: value for name, value in spec.to_dict().items() if name not in PARTS and value not in (None, {}, False)
+    }
+
+
+def _not_followed(spec: PairsSpec, own: PairsSpec) -> list[str]:
+    before = own.to_dict()
+    other = [name for name, value in _options(spec).items() if value != before[name]]
+    kept = ", ".join(f"{name.replace('_', ' ')} {before[name]}" for name in other)
+    return [f"The run keeps its own choice of pairs: {kept}."] if other else []
+
+
+def _as_before(spec: PairsSpec, own: PairsSpec | None) -> PairsSpec:
+    """Take pairs of another place with the channels and shifts of the run, unless others are given."""
+    if own is None or _options(spec):
+        return spec
+    return replace(own, brightfield=spec.brightfield, mitochondria=spec.mitochondria)
+
+
+def _named(spec: PairsSpec) -> str:
+    one, other = _paths(spec).values()
+    folder = Path(one).parent
+    return str(folder) if _paths(pairs_in(folder)) == _paths(spec) else f"{one} and {other}"
 
 
 def open_recorded(run: RunFolder, told: Recorded, given: Opened | None) -> tuple[Split, list[str]] | None:
