@@ -28,7 +28,7 @@ from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.run_pairs import RunPairs, write_run_pairs
 from napari_mitostain.training.session import Session
-from napari_mitostain.training.spec import PairsSpec, pairs_in
+from napari_mitostain.training.spec import PairsSpec, pairs_in, source_of
 from napari_mitostain.training.split import Split
 
 _IN_MEMORY = "given pairs"
@@ -172,7 +172,7 @@ class _Start:
         if pairs is None:
             raise TrainingError("Expected pairs for a new run, got none; choose them, or a run to resume.")
         spec = _spec(pairs)
-        source = _IN_MEMORY if spec is None else str(spec.brightfield.parent.resolve())
+        source = _IN_MEMORY if spec is None else source_of(spec, self.run.path)
         if self.init is None:
             return RunConfig(self.settings, spec, source)
         network, card = self.init.generator, self.init.card
