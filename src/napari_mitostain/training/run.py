@@ -152,7 +152,7 @@ class RunFolder:
         """Return the previews so far; None before the first."""
         return self.previews.read()
 
-    def extend(self, epochs: int | None = None, minutes: float | None = None) -> None:
+    def extend(self, epochs: int | None = None, minutes: float | None = None, in_all: bool = False) -> None:
         """Let a run go on for longer when it is next resumed; its learning rate then is that of the longer run.
 
         Parameters
@@ -161,20 +161,27 @@ class RunFolder:
             To add to a run of so many epochs.
         minutes : float, optional
             To add to a run of so many minutes.
+        in_all : bool
+            Whether it is told how long the run is to be in all, and not what to add; no run becomes shorter.
 
         Raises
         ------
         TrainingError
             If the run is counted otherwise, or is running.
         """
-        config = self.config()
-        own, given = config.settings, {"epochs": epochs, "minutes": minutes}
-        unit = "epochs" if own.epochs is not None else "minutes"
-        more = given[unit]
-        if not more or sum(value is not None for value in given.values()) != 1:
-            raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
+        self.config()  # else the lock would make a folder where there is no run
         with self.lock():
-            longer = replace(own, **{unit: getattr(own, unit) + more})
+            config = self.config()
+            own, given = config.settings, {"epochs": epochs, "minutes": minutes}
+            unit = "epochs" if own.epochs is not None else "minutes"
+            wanted = given[unit]
+            if not wanted or sum(value is not None for value in given.values()) != 1:
+                raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
+            before = getattr(own, unit)
+            longer = replace(own, **{unit: max(before, wanted + (0 if in_all else before))})
+            if longer == own:
+                return
+            more = getattr(longer, unit) - before
             self.write_config(replace(config, settings=longer))
             self.log(Notice(message=f"Continued for {more:g} more {unit}, {getattr(longer, unit):g} in all."))
 

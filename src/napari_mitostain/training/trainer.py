@@ -140,6 +140,7 @@ class _Start:
 
     def _resumed(self, pairs: Pairs | None, frames: Frames, held: ExitStack) -> Generator[Event, None, _Begun]:
         """Take what the run has recorded; only where its split is not recorded, the pairs are checked again."""
+        self.world.wait()  # the first process may have made the run longer before it came here
         given = _given(pairs)
         told = recorded(self.run, self.settings, _spec(pairs), given)
         held.enter_context(self._lock())
