@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -14,10 +15,12 @@ import pytest
 import tifffile
 
 from napari_mitostain.cli import main
+from napari_mitostain.cli.train import _lengthen
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.training.presets import PRESETS
+from napari_mitostain.training.run import RunFolder
 from napari_mitostain.weighing import write_weighting
 
 TINY = ["--init", "tiny", "--patch", "32", "--batch-size", "1", "--precision", "float32", "--device", "cpu"]
@@ -192,6 +195,19 @@ def test_resumed_run_goes_on_to_a_later_end(folder: Path, tmp_path: Path, capsys
     lines = [json.loads(line) for line in printed.out.splitlines()]
     assert [line["epoch"] for line in lines if line["event"] == "EpochDone"] == [1, 2]
     assert "keeps" not in printed.err
+
+
+def test_only_the_first_of_several_processes_makes_a_run_longer(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert main(["train", str(folder), "--output", str(run.path), *TINY, "--epochs", "1"]) == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    asked = argparse.Namespace(output=run.path, epochs=3)
+    for rank, epochs in (("1", 1), ("0", 3)):
+        monkeypatch.setenv("RANK", rank)
+        _lengthen(asked)
+        assert run.config().settings.epochs == epochs
 
 
 def test_findings_about_the_pairs_come_before_the_run(

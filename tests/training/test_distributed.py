@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.training.distributed import ALONE, World, joined
+from napari_mitostain.training.distributed import ALONE, World, is_first_process, joined
 from napari_mitostain.training.patches import Batch
 from napari_mitostain.training.run import RunFolder
+from napari_mitostain.training.trainer import train
 
 WORKER = """
 import os, sys
@@ -97,6 +98,27 @@ def test_two_processes_train_like_one(
             torch.testing.assert_close(first[name], alone[name], rtol=1e-3, atol=1e-5)
         for one, two in zip(*losses, strict=True):
             assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_two_processes_make_a_run_longer_once(
+    pairs_folder: Callable[..., Path], tiny: TrainSettings, tmp_path: Path
+) -> None:
+    folder, run = pairs_folder("a_t1.tif", "b_t1.tif"), RunFolder(tmp_path / "run")
+    list(train(folder, run.path, replace(tiny, epochs=1)))
+    command = ["train", "--output", str(run.path), "--resume", "--epochs", "2"]
+    trained(Path("-m"), 2, "napari_mitostain", *command)
+    assert run.config().settings.epochs == 2
+    assert sum("Continued for" in entry.get("message", "") for entry in run.history()) == 1
+    assert [entry["epoch"] for entry in run.history() if entry["event"] == "EpochDone"] == [0, 1]
+
+
+@pytest.mark.parametrize(("rank", "size", "is_first"), [("0", "2", True), ("1", "2", False), ("1", "1", True)])
+def test_first_process_is_known_before_it_joins(
+    monkeypatch: pytest.MonkeyPatch, rank: str, size: str, is_first: bool
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    assert is_first_process() is is_first
 
 
 def test_shares_of_a_batch_are_all_of_it() -> None:

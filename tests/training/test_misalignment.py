@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.events import Finding
 from napari_mitostain.model.loading import Model, load_model
+from napari_mitostain.training.alignment import texture
 from napari_mitostain.training.misalignment import Misalignment, pictured
 from napari_mitostain.training.pair import Pair, pair_of_arrays
 from napari_mitostain.training.pairs import open_pairs
@@ -108,3 +109,16 @@ def test_real_pairs_are_in_line_until_they_are_moved(stained: bool) -> None:
     assert len(findings) >= (5 if stained else 3)  # not every series has brightfield whose texture tells enough
     for finding in findings:
         assert finding.shift == pytest.approx((7, -5), abs=4)  # they are aligned within 3 pixels themselves
+
+
+@pytest.mark.parametrize(
+    ("pixel_size", "what"), [(0.08, "the model's stain"), (0.3, "the structure in the brightfield")]
+)
+def test_finding_says_what_the_fluorescence_was_compared_with(
+    tiny_model: Model, monkeypatch: pytest.MonkeyPatch, pixel_size: float, what: str
+) -> None:
+    known = replace(tiny_model, card=replace(tiny_model.card, pixel_size_um=0.08))
+    monkeypatch.setattr(Misalignment, "_stained", lambda _, frame: texture(frame.brightfield))
+    pairs = [replace(moved(drawn(seed, "bad"), (7, -5)), pixel_size=pixel_size) for seed in range(3)]
+    (finding,) = found(pairs, known)
+    assert f"lies beside {what}; shift it" in finding.message

@@ -26,6 +26,7 @@ def test_paper_is_the_papers() -> None:
     settings = PRESETS["paper"].settings
     assert (settings.epochs, settings.crops_per_frame, settings.minimum_area, settings.patch) == (200, 25, 0.2, 256)
     assert (settings.split, settings.validation_share, settings.test_share) == ("patch", 0.2, 0.1)
+    assert "split of whole pairs at random" in PRESETS["paper"].summary
     assert (settings.weight_l1, settings.schedule, settings.ema) == (100, "constant", 0)
     assert (settings.generator_loss, settings.discriminator, settings.discriminator_loss) == ("tn", "unet", "mse")
     assert not settings.turns

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,6 +183,32 @@ def test_run_that_is_extended_goes_on_where_it_ended(
 def test_run_is_extended_by_what_it_is_counted_in(run: RunFolder, more: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="Expected more epochs"):
         run.extend(**more)  # type: ignore[arg-type]
+
+
+def test_run_is_extended_from_what_it_is_once_nobody_else_changes_it(run: RunFolder) -> None:
+    other = RunFolder(run.path)
+
+    @contextmanager
+    def locked_late() -> Iterator[None]:
+        other.extend(epochs=5)
+        yield
+
+    before = run.config().settings.epochs
+    assert before is not None
+    run.lock = locked_late  # type: ignore[method-assign]
+    run.extend(epochs=1)
+    assert run.config().settings.epochs == before + 6
+    run.lock = nullcontext  # type: ignore[method-assign]
+    run.extend(epochs=before + 2, in_all=True)
+    assert run.config().settings.epochs == before + 6
+    run.extend(epochs=before + 8, in_all=True)
+    assert run.config().settings.epochs == before + 8
+
+
+def test_folder_without_a_run_is_not_extended_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="Expected a run to resume"):
+        RunFolder(tmp_path / "none").extend(epochs=1)
+    assert not (tmp_path / "none").exists()
 
 
 def test_folder_that_holds_other_files_is_refused(tmp_path: Path, tiny: TrainSettings) -> None:

@@ -16,6 +16,7 @@ import torch
 from napari_mitostain.config import ScalingSettings, TrainSettings, WeightSettings
 from napari_mitostain.errors import FileError, TrainingError
 from napari_mitostain.events import PASSING, Event, Finding, Notice, RunDone, RunStarted, StartScored
+from napari_mitostain.image import Stack
 from napari_mitostain.model.library import load_card
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.scoring import score
@@ -23,7 +24,8 @@ from napari_mitostain.staining import stain
 from napari_mitostain.training import registry
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.run import RunFolder
-from napari_mitostain.training.spec import pairs_in
+from napari_mitostain.training.spec import PARTS, PairsSpec, pairs_in
+from napari_mitostain.training.store import store_pairs
 from napari_mitostain.training.trainer import train
 
 CheckpointOf = Callable[[Path], dict[str, torch.Tensor]]
@@ -50,6 +52,7 @@ def test_run_is_a_folder_with_everything_in_it(
             "events.jsonl",
             "model.json",
             "model.safetensors",
+            "pairs.json",
             *(f"models/{name}.{suffix}" for name in epochs for suffix in ("json", "safetensors")),
             *(f"previews/{name}.tif" for name in ("brightfield", "truth", *epochs)),
         ]
@@ -144,6 +147,18 @@ def test_card_of_a_run_says_what_it_was_trained_on_and_what_it_beats(
     previews = RunFolder(tmp_path / "run").preview_images()
     assert previews is not None
     assert previews.start is not None
+
+
+def test_card_of_a_run_on_copies_of_layers_names_the_layer(tiny: TrainSettings, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (2, 4, 32, 32), np.uint8)
+    layers = [Stack(pixels, "TYX", name="my cells (2)") for pixels in values]
+    list(store_pairs(layers[0], layers[1], (None, None), tmp_path / "run" / "pairs"))
+    (one,), (other,) = ([*(tmp_path / "run" / "pairs" / part).iterdir()] for part in PARTS)
+    *_, done = train(PairsSpec(one, other), tmp_path / "run", replace(tiny, epochs=1))
+    assert isinstance(done, RunDone)
+    (own,) = load_card(done.model).data
+    assert own["name"].startswith("layer my cells _2_, ")
+    assert own["source"] == "layer my cells _2_"
 
 
 def test_start_is_scored_with_the_statistics_of_the_starting_model(

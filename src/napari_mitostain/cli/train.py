@@ -102,15 +102,18 @@ def _usual_start(arguments: argparse.Namespace) -> str:
 
 
 def _lengthen(arguments: argparse.Namespace) -> None:
-    """Let a run that is resumed go on to a later end than it had, if one is given."""
+    """Let a run that is resumed go on to a later end than it had, if one is given; the first process does."""
+    from napari_mitostain.training.distributed import is_first_process
     from napari_mitostain.training.run import RunFolder
 
+    if not is_first_process():
+        return
     folder = RunFolder(arguments.output)
     own = folder.config().settings
     for unit, end in (("epochs", own.epochs), ("minutes", own.minutes)):
         wanted = getattr(arguments, unit, None)
         if end is not None and wanted is not None and wanted > end:
-            folder.extend(**{unit: wanted - end})
+            folder.extend(**{unit: wanted}, in_all=True)
 
 
 def _pairs(arguments: argparse.Namespace) -> PairsSpec | None:

@@ -72,7 +72,8 @@ class TrainSettings(Settings):
     weight_l1 : float
         λ, the factor of the (weighted) L1 term beside the adversarial term.
     split : {"acquisition", "patch"}
-        Whole acquisitions are left out for validation, or (leaking) single patches, as in the paper.
+        What is left out for validation: whole acquisitions, or single pairs at random, each with all its patches, as in
+        the paper; crops or times of one field then leak.
     holdout : tuple of str, optional
         Acquisitions left out for validation, by name or its end; none if empty, by default `validation_share` of them
         chosen by the seed. Pairs of a single acquisition are split into blocks of time, depth or space with a gap.

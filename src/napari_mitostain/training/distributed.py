@@ -71,6 +71,15 @@ class World:
 ALONE = World()
 
 
+def is_first_process() -> bool:
+    """Tell whether this process is to write, before it has joined the others that ``torchrun`` may have started."""
+    return not _has_others() or os.environ["RANK"] == "0"
+
+
+def _has_others() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[tuple[World, torch.device]]:
     """Join the processes that ``torchrun`` started, if it did, and leave them in the end.
@@ -85,7 +94,7 @@ def joined(device: torch.device) -> Iterator[tuple[World, torch.device]]:
     DeviceError
         If there are fewer GPUs than processes.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
+    if not _has_others():
         yield ALONE, device
         return
     if device.type == "cuda":

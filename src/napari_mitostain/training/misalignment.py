@@ -36,11 +36,12 @@ _SIZES_ALIKE = 1.5
 
 @dataclass
 class _Seen:
-    """What was seen of an acquisition: the correlation of its frames, and the one that is shown."""
+    """What was seen of an acquisition: the correlation of its frames, and the one that is shown, and with what."""
 
     surfaces: list[Surface] = field(default_factory=list)
     shown: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     busiest: float = -1.0
+    is_stained: bool = False
 
 
 class Misalignment:
@@ -70,11 +71,12 @@ class Misalignment:
         lit = float((part.target >= frame.threshold).mean())
         if min(part.target.shape) < 2 * _TOLERATED * 8 or not part.brightfield.any() or not np.ptp(part.target):
             return
-        expected = self._stained(part) if self._is_alike(pair) else texture(part.brightfield)
+        is_stained = self._is_alike(pair)
+        expected = self._stained(part) if is_stained else texture(part.brightfield)
         seen = self._seen.setdefault(pair.acquisition, _Seen())
         seen.surfaces.append(correlation(expected, part.target))
         if lit > seen.busiest:
-            seen.busiest, seen.shown = lit, (expected, part.target)
+            seen.busiest, seen.shown, seen.is_stained = lit, (expected, part.target), is_stained
 
     def findings(self) -> Iterator[Finding]:
         """Say which acquisitions are out of line, each with a picture and the shift that brings it back."""
@@ -99,14 +101,14 @@ class Misalignment:
         return peaks
 
     def _finding(self, acquisition: str, shift: tuple[int, int]) -> Finding:
-        shown = self._seen[acquisition].shown
-        what = "the model's stain" if self._model is not None else "the structure in the brightfield"
+        seen = self._seen[acquisition]
+        what = "the model's stain" if seen.is_stained else "the structure in the brightfield"
         return Finding(
             severity="warning",
             message=f"The fluorescence of {acquisition} lies beside {what}; shift it by {shift} (rows, columns).",
             acquisition=acquisition,
             shift=shift,
-            picture=None if shown is None else pictured(*shown, shift),
+            picture=None if seen.shown is None else pictured(*seen.shown, shift),
         )
 
     def _is_alike(self, pair: Pair) -> bool:

@@ -18,7 +18,7 @@ def acquisition_names(files: Sequence[str]) -> dict[str, str]:
     Where that leaves one acquisition for all files, and no name has a time or a depth, the numbers are taken to be
     fields of view, and each file is an acquisition of its own.
     """
-    stems = {name: _stem(name) for name in files}
+    stems = {name: stem_of(name) for name in files}
     shortened = {name: _POSITION.sub("", stem) for name, stem in stems.items()}
     numbered = len(set(shortened.values())) == 1 and not any(map(_TIME_OR_DEPTH.search, files))
     return stems if numbered else shortened
@@ -26,10 +26,11 @@ def acquisition_names(files: Sequence[str]) -> dict[str, str]:
 
 def place_of(name: str) -> dict[str, int]:
     """Return time "T" and depth "Z" as far as a file name tells them."""
-    found = _POSITION.search(_stem(name))
+    found = _POSITION.search(stem_of(name))
     groups = found.groupdict() if found else {}
     return {axis: int(digits) for axis, digits in groups.items() if digits}
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """Return the name of an image file without what tells its format."""
     return Path(name).stem.removesuffix(".ome")

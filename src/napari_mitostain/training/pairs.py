@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,14 +34,19 @@ class Opened:
     findings : list of Finding
     skip_unreadable : bool
         Whether pairs that turn out to be unreadable are left out.
+    files : mapping of str to tuple of Path
+        Brightfield and fluorescence of each name, those that were not opened included; empty for pairs in memory.
     """
 
     pairs: list[Pair]
     findings: list[Finding] = field(default_factory=list)
     skip_unreadable: bool = False
+    files: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
 
 
-def open_pairs(spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSettings()) -> Opened:
+def open_pairs(
+    spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSettings(), only: Collection[str] | None = None
+) -> Opened:
     """List the pairs of two images, two folders, or a folder with ``brightfield/`` and ``mitochondria/``.
 
     Parameters
@@ -50,6 +55,8 @@ def open_pairs(spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSetting
         Stacks count plane by plane.
     scaling : ScalingSettings
         For the brightfield planes.
+    only : collection of str, optional
+        Names of the files to open; others that lie beside them change nothing. By default all.
 
     Returns
     -------
@@ -64,10 +71,12 @@ def open_pairs(spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSetting
     """
     spec = spec if isinstance(spec, PairsSpec) else pairs_in(spec)
     files, findings = _files(spec)
-    acquisitions = acquisition_names([name for name, _, _ in files])
+    acquisitions = acquisition_names([name for name, _, _ in files] if only is None else list(only))
     pairs: list[Pair] = []
     partners: list[tuple[str, Stack, Stack]] = []
     for name, *paths in files:
+        if only is not None and name not in only:
+            continue
         try:
             brightfield, fluorescence = map(read_stack, paths)
             shift = spec.shifts.get(acquisitions[name], (0, 0))
@@ -76,7 +85,8 @@ def open_pairs(spec: PairsSpec | Path, scaling: ScalingSettings = ScalingSetting
             partners.append((name, brightfield, fluorescence))
         except (FileError, ImageError) as error:
             findings.append(unusable(name, error, spec.skip_unreadable))
-    return Opened(pairs, findings + list(about_stacks(partners, spec.channels)), spec.skip_unreadable)
+    findings += about_stacks(partners, spec.channels)
+    return Opened(pairs, findings, spec.skip_unreadable, {name: (one, other) for name, one, other in files})
 
 
 def open_stacks(

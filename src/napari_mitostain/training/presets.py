@@ -97,8 +97,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             Preset(
                 "paper",
                 "As in the paper",
-                "Somani et al., BVM 2021: 25 crops a frame, no crop with under 20 % mitochondria, 70/20/10 split by "
-                "crops (which leaks), 200 epochs, λ = 100, no augmentation; best on a GPU.",
+                "Somani et al., BVM 2021: 25 crops a frame, no crop with under 20 % mitochondria, 70/20/10 split of "
+                "whole pairs at random (crops or times of one field in several parts leak), 200 epochs, λ = 100, no "
+                "augmentation; best on a GPU.",
                 _PAPER,
             ),
         )

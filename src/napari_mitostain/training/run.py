@@ -1,6 +1,7 @@
 """A training run is a folder: what it was told, what it said, where it can go on, what it made. Loads no torch.
 
 config.json               settings, where the pairs are, the model it started from
+pairs.json                which pairs train, validate and test
 events.jsonl              what it said, one event a line
 epochs.csv                losses and scores, one epoch a line
 checkpoint.safetensors    everything to go on with; checkpoint.previous.safetensors is the one before
@@ -52,6 +53,7 @@ class RunFolder:
         self.model = path / MODEL_OF_RUN
         self.checkpoint = path / "checkpoint.safetensors"
         self.previous = path / "checkpoint.previous.safetensors"
+        self.pairs = path / "pairs.json"
         self.models = path / "models"
         self.previews = PreviewFolder(path / "previews")
         self._log = RunLog(path)
@@ -158,7 +160,7 @@ class RunFolder:
         """Return the previews so far; None before the first."""
         return self.previews.read()
 
-    def extend(self, epochs: int | None = None, minutes: float | None = None) -> None:
+    def extend(self, epochs: int | None = None, minutes: float | None = None, in_all: bool = False) -> None:
         """Let a run go on for longer when it is next resumed; its learning rate then is that of the longer run.
 
         Parameters
@@ -167,20 +169,27 @@ class RunFolder:
             To add to a run of so many epochs.
         minutes : float, optional
             To add to a run of so many minutes.
+        in_all : bool
+            Whether it is told how long the run is to be in all, and not what to add; no run becomes shorter.
 
         Raises
         ------
         TrainingError
             If the run is counted otherwise, or is running.
         """
-        config = self.config()
-        own, given = config.settings, {"epochs": epochs, "minutes": minutes}
-        unit = "epochs" if own.epochs is not None else "minutes"
-        more = given[unit]
-        if not more or sum(value is not None for value in given.values()) != 1:
-            raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
+        self.config()  # else the lock would make a folder where there is no run
         with self.lock():
-            longer = replace(own, **{unit: getattr(own, unit) + more})
+            config = self.config()
+            own, given = config.settings, {"epochs": epochs, "minutes": minutes}
+            unit = "epochs" if own.epochs is not None else "minutes"
+            wanted = given[unit]
+            if not wanted or sum(value is not None for value in given.values()) != 1:
+                raise SettingsError(f"Expected more {unit} for a run counted in {unit}, got {given}; give {unit}.")
+            before = getattr(own, unit)
+            longer = replace(own, **{unit: max(before, wanted + (0 if in_all else before))})
+            if longer == own:
+                return
+            more = getattr(longer, unit) - before
             self.write_config(replace(config, settings=longer))
             self.log(Notice(message=f"Continued for {more:g} more {unit}, {getattr(longer, unit):g} in all."))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from napari_mitostain.errors import SettingsError
+from napari_mitostain.training.naming import stem_of
 
 PARTS = ("brightfield", "mitochondria")
 """The folders of a folder of pairs."""
@@ -82,3 +83,10 @@ def pairs_in(folder: Path, **choices: Any) -> PairsSpec:
         Further attributes of `PairsSpec`.
     """
     return PairsSpec(folder / PARTS[0], folder / PARTS[1], **choices)
+
+
+def source_of(spec: PairsSpec, run: Path) -> str:
+    """Say where the pairs of a run came from: their folder, or for copies in the run's own, the layer they show."""
+    folder = spec.brightfield.parent.resolve()
+    is_copy = folder.is_relative_to(run.resolve())
+    return f"layer {stem_of(spec.brightfield.name)}" if is_copy else str(folder)

@@ -11,7 +11,7 @@ import torch
 
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import TrainingError
-from napari_mitostain.events import PASSING, Event
+from napari_mitostain.events import PASSING, Event, Finding
 from napari_mitostain.model.card import SAME_SIZE
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model
@@ -23,13 +23,15 @@ from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import Opened, open_pairs
 from napari_mitostain.training.players import Players, new_players
 from napari_mitostain.training.registry import remember
+from napari_mitostain.training.resuming import open_recorded, recorded, required
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
+from napari_mitostain.training.run_pairs import RunPairs, write_run_pairs
 from napari_mitostain.training.session import Session
-from napari_mitostain.training.spec import PairsSpec, pairs_in
+from napari_mitostain.training.spec import PairsSpec, pairs_in, source_of
+from napari_mitostain.training.split import Split
 
 _IN_MEMORY = "given pairs"
-_LENGTHS = ("epochs", "minutes")
 
 Pairs = PairsSpec | Path | str | Opened | Sequence[Pair]
 """Where pairs may come from."""
@@ -84,6 +86,17 @@ def train(
             release_memory(device)
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a session starts from: a new run, or one that goes on."""
+
+    config: RunConfig
+    players: Players
+    split: Split
+    remarks: list[str]
+    findings: Sequence[Finding]
+
+
 @dataclass
 class _Start:
     """Everything between a call of `train` and the first step of its session."""
@@ -95,39 +108,63 @@ class _Start:
     device: torch.device
 
     def train(self, pairs: Pairs | None, resume: bool) -> Generator[Event, None, None]:
+        frames = Frames()
         with ExitStack() as held:
-            if resume:
-                config, remarks = self._recorded(pairs)
-                held.enter_context(self._lock())
-            else:
-                self.run.require_free()
-                config, remarks = self._config(pairs), list[str]()
-            opened = self._opened(pairs, config)
-            frames = Frames()
-            checked = yield from check_pairs(opened, config.settings, self.init, frames)
-            if checked.errors or checked.split is None:
-                raise TrainingError(checked.errors[0].message)
-            players = new_players(config.settings).to(self.device)
-            if not resume:
-                config = _with_pixel_size(config, checked.pairs)
-                self._create(players, config, held)
+            begun = yield from (self._resumed if resume else self._new)(pairs, frames, held)
             self.world.wait()
             held.enter_context(folder_there(self.run.path))
-            progress, said = load_run(self.run, players)
+            progress, said = load_run(self.run, begun.players)
             if self.world.is_main:
                 remember(self.run.path)
                 self.run.tidy()
                 self.run.rewind(progress.epoch, progress.start is not None)
-                for finding in () if resume else checked.findings:
+                for finding in begun.findings:
                     self.run.log(finding)
-            session = Session(
-                self.run, config, players, progress, checked.split, frames, self.world, remarks + said + _of(checked)
-            )
+            remarks = begun.remarks + said + _of(begun.split)
+            session = Session(self.run, begun.config, begun.players, progress, begun.split, frames, self.world, remarks)
             events = held.enter_context(closing(session.events()))
             for event in events:
                 if self.world.is_main and not isinstance(event, PASSING):
                     self.run.log(event)
                 yield event
+
+    def _new(self, pairs: Pairs | None, frames: Frames, held: ExitStack) -> Generator[Event, None, _Begun]:
+        """Check the pairs, and make the folder a run."""
+        self.run.require_free()
+        config = self._config(pairs)
+        opened = _given(pairs) or open_pairs(required(self.run, config.pairs), config.scaling)
+        checked, split = yield from self._checked(opened, config.settings, frames)
+        players = self._players(config)
+        config = _with_pixel_size(config, checked.pairs)
+        self._create(players, config, RunPairs.of(opened, split), held)
+        return _Begun(config, players, split, [], checked.findings)
+
+    def _resumed(self, pairs: Pairs | None, frames: Frames, held: ExitStack) -> Generator[Event, None, _Begun]:
+        """Take what the run has recorded; only where its split is not recorded, the pairs are checked again."""
+        self.world.wait()  # the first process may have made the run longer before it came here
+        given = _given(pairs)
+        told = recorded(self.run, self.settings, _spec(pairs), given)
+        held.enter_context(self._lock())
+        found = open_recorded(self.run, told, given)
+        if found is None:
+            opened = given or open_pairs(required(self.run, told.spec), told.config.scaling)
+            _, split = yield from self._checked(opened, told.config.settings, frames)
+            if self.world.is_main and not told.is_elsewhere:
+                write_run_pairs(self.run.pairs, RunPairs.of(opened, split))
+            found = split, []
+        split, said = found
+        return _Begun(told.config, self._players(told.config), split, told.remarks + said, [])
+
+    def _checked(
+        self, opened: Opened, settings: TrainSettings, frames: Frames
+    ) -> Generator[Event, None, tuple[Checked, Split]]:
+        checked = yield from check_pairs(opened, settings, self.init, frames)
+        if checked.errors or checked.split is None:
+            raise TrainingError(checked.errors[0].message)
+        return checked, checked.split
+
+    def _players(self, config: RunConfig) -> Players:
+        return new_players(config.settings).to(self.device)
 
     def _lock(self) -> AbstractContextManager[None]:
         return self.run.lock() if self.world.is_main else nullcontext()
@@ -137,38 +174,14 @@ class _Start:
         if pairs is None:
             raise TrainingError("Expected pairs for a new run, got none; choose them, or a run to resume.")
         spec = _spec(pairs)
-        source = _IN_MEMORY if spec is None else str(spec.brightfield.parent.resolve())
+        source = _IN_MEMORY if spec is None else source_of(spec, self.run.path)
         if self.init is None:
             return RunConfig(self.settings, spec, source)
         network, card = self.init.generator, self.init.card
         settings = replace(self.settings, base_channels=network.base_channels, depth=network.depth)
         return RunConfig(settings, spec, source, card.name, self.init.sha256, card.data, card.scaling)
 
-    def _recorded(self, pairs: Pairs | None) -> tuple[RunConfig, list[str]]:
-        """Read what a run was told, and say in what it does not follow, or no longer fits, what it is given now."""
-        config = self.run.config()
-        before, now = config.settings.to_dict(), self.settings.to_dict()
-        names = [name for name in before if before[name] != now[name] and (now[name] is not None or name in _LENGTHS)]
-        changed = [f"{name} {before[name]} and not {now[name]}" for name in names]
-        remarks = [f"The run keeps its own settings: {', '.join(changed)}."] if changed else []
-        spec = None if pairs is None else _spec(pairs)
-        if spec is not None and (config.pairs is None or spec.to_dict() != config.pairs.to_dict()):
-            found = str(spec.brightfield.parent.resolve())
-            remarks.append(f"The run was started on other pairs: {config.source}; it goes on with {found}.")
-        return config, remarks
-
-    def _opened(self, pairs: Pairs | None, config: RunConfig) -> Opened:
-        if pairs is None or isinstance(pairs, (str, Path, PairsSpec)):
-            spec = config.pairs if pairs is None else _spec(pairs)
-            if spec is None:
-                raise TrainingError(
-                    f"Expected the pairs of {self.run.path}, which was started on images in memory, got none; give "
-                    "them again."
-                )
-            return open_pairs(spec, config.scaling)
-        return pairs if isinstance(pairs, Opened) else Opened(list(pairs))
-
-    def _create(self, players: Players, config: RunConfig, held: ExitStack) -> None:
+    def _create(self, players: Players, config: RunConfig, pairs: RunPairs, held: ExitStack) -> None:
         """Make the folder a run; its config is written last, so that what has one can be resumed."""
         if self.init is not None:
             players.start_from(dict(self.init.generator.state_dict()))
@@ -176,20 +189,26 @@ class _Start:
             self.run.prepare()
             held.enter_context(self._lock())
             save_run(self.run, players, Progress())
+            write_run_pairs(self.run.pairs, pairs)
             self.run.write_config(config)
 
 
-def _spec(pairs: Pairs) -> PairsSpec | None:
+def _spec(pairs: Pairs | None) -> PairsSpec | None:
     """Return where pairs are; None for those in memory."""
     if isinstance(pairs, (str, Path)):
         return pairs_in(Path(pairs))
     return pairs if isinstance(pairs, PairsSpec) else None
 
 
-def _of(checked: Checked) -> list[str]:
+def _given(pairs: Pairs | None) -> Opened | None:
+    """Return pairs that are in memory."""
+    if pairs is None or isinstance(pairs, (str, Path, PairsSpec)):
+        return None
+    return pairs if isinstance(pairs, Opened) else Opened(list(pairs))
+
+
+def _of(split: Split) -> list[str]:
     """Say how the pairs were split."""
-    split = checked.split
-    assert split is not None
     said = [split.sentence] if split.sentence else []
     return said + ([] if split.validation else ["No pair is held out: this run has no validation scores."])
 
