@@ -211,11 +211,12 @@ def test_folder_without_a_run_is_not_extended_and_not_made(tmp_path: Path) -> No
     assert not (tmp_path / "none").exists()
 
 
-def test_folder_that_holds_other_files_is_refused(tmp_path: Path, tiny: TrainSettings) -> None:
-    (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(FileError, match=r"new or empty folder .* which holds thesis\.txt; "):
+@pytest.mark.parametrize("name", ["thesis.txt", "pairs.json", "pairs.csv", "pairs"])
+def test_folder_that_holds_other_files_is_refused(tmp_path: Path, tiny: TrainSettings, name: str) -> None:
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(FileError, match=rf"new or empty folder .* which holds {name}; "):
         begin(RunFolder(tmp_path), RunConfig(tiny, None, "given pairs"))
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert (tmp_path / name).read_text() == "precious"
 
 
 def test_images_stored_for_a_run_may_be_there_before_it(tmp_path: Path, tiny: TrainSettings) -> None:
@@ -241,6 +242,7 @@ def test_checkpoint_that_a_run_killed_at_once_left_is_no_hindrance(
     pairs: list[Pair], tmp_path: Path, tiny: TrainSettings
 ) -> None:
     save_run(RunFolder(tmp_path), new_players(tiny), Progress())
+    RunFolder(tmp_path).pairs.write_text("{}")
     assert isinstance(list(train(pairs, tmp_path, replace(tiny, epochs=1)))[-1], RunDone)
 
 

@@ -34,9 +34,6 @@ CONFIG = "config.json"
 
 State = Literal["running", "finished", "unfinished", "damaged"]
 
-_OWN = ("", "pairs")
-"""What a folder may hold before it is a run: hidden files, and images stored for it."""
-
 _EPOCH = re.compile(r"epoch-(\d+)\.(safetensors|json|tif)")
 
 
@@ -85,13 +82,19 @@ class RunFolder:
             )
         with _folder(self.path):
             paths = sorted(self.path.iterdir()) if self.path.exists() else []
-        if others := [path.name for path in paths if path.name.split(".")[0] not in _OWN and not self._is_left(path)]:
+        if others := [path.name for path in paths if not (self._is_own(path) or self._is_left(path))]:
             raise FileError(
                 f"Expected a new or empty folder for the run, got {self.path}, which holds {others[0]}; choose another."
             )
 
+    def _is_own(self, path: Path) -> bool:
+        """Tell whether something may lie in a folder before it is a run: hidden files, images stored for it."""
+        return path.name.startswith(".") or (path.name == "pairs" and path.is_dir())
+
     def _is_left(self, path: Path) -> bool:
         """Tell whether a run that was killed before it had its config left a file: nothing is lost with it."""
+        if path == self.pairs:  # written after the checkpoint
+            return is_beginning(self.checkpoint)
         return path in (self.checkpoint, self.previous) and is_beginning(path)
 
     def write_config(self, config: RunConfig) -> None:
