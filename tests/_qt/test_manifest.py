@@ -21,6 +21,8 @@ def test_every_command_can_be_imported():
         "Brightfield stack (simulated)",
         "Brightfield + mitochondria pair (simulated)",
         "Brightfield + mitochondria stack (simulated)",
+        "Brightfield + mitochondria through focus (simulated)",
+        "Brightfield + mitochondria time-lapse (simulated)",
     }
 
 
