@@ -124,9 +124,7 @@ def test_run_that_is_killed_again_and_again_ends_like_one_that_is_not(
     while done:
         with process("run") as killed:
             assert killed.stdout is not None
-            for _ in range(
-                moments.randint(1, 48)
-            ):  # the first check and start say about ten events, a validation twenty
+            for _ in range(moments.randint(1, 48)):  # a start says some ten events, a validation twenty
                 killed.stdout.readline()
             time.sleep(moments.uniform(0, 0.03))  # anywhere in a step, a validation, or a file that is written
             killed.send_signal(signal.SIGKILL)
