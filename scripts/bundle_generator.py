@@ -1,10 +1,12 @@
 """Train the bundled generator and measure it by leaving one series out at a time.
 
-    python scripts/bundle_generator.py PAIRS WORK
+    python scripts/bundle_generator.py PAIRS WORK [--pretrain N]
 
 PAIRS is a folder with brightfield/ and mitochondria/ (the 111 pairs of h9c2_omp25). WORK keeps one run for each series
 and one on all pairs; what is there already is resumed or taken as it is. At the end the model and its card replace
 those in src/napari_mitostain/model/bundled/. About 10 minutes each on two cores with bfloat16.
+
+With --pretrain the generators start from one that has learnt from N simulated pairs, which WORK keeps too.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_mitostain.config import TrainSettings
+from napari_mitostain.config import SimulationSettings, TrainSettings
 from napari_mitostain.evaluation.report import Report, evaluate
 from napari_mitostain.events import EpochDone
 from napari_mitostain.image.files import list_images
@@ -24,6 +26,7 @@ from napari_mitostain.model.card import Card
 from napari_mitostain.model.library import BUNDLED, DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.scoring import Scores, mean_scores
+from napari_mitostain.simulating import simulate_folder
 from napari_mitostain.staining import stain_folder
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.pairs import open_pairs
@@ -48,25 +51,42 @@ AGAINST = replace(ALONE, epochs=12, discriminator_loss="mse", weight_l1=300.0, l
 STAGES = {"alone": ALONE.to_dict(), "against": AGAINST.to_dict()}
 """What the card says of the training: both stages, on all pairs."""
 
+CELLS, FIRST_SEED = SimulationSettings(), 1
+"""What is simulated for pre-training, and the seed of its first pair."""
+
+BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
+"""Pre-training; a simulated image has more than four times the area of a patch."""
+
 
 def main() -> None:
     """Train, measure, write the bundled model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--pretrain", type=int, default=0, metavar="N", help="simulated pairs to learn from first")
     arguments = parser.parse_args()
+    start = pretrained(arguments.work, arguments.pretrain) if arguments.pretrain else None
     reports = {}
     for series in SERIES:
-        model = trained(arguments.pairs, arguments.work / series, (series,))
+        model = trained(arguments.pairs, arguments.work / series, (series,), start)
         reports[series] = left_out(arguments.pairs, series, model)
         print(series, reports[series].mean, flush=True)
-    save_bundled(trained(arguments.pairs, arguments.work / "all", ()), table(reports))
+    last = trained(arguments.pairs, arguments.work / "all", (), start)
+    save_bundled(last, table(reports), arguments.pretrain)
 
 
-def trained(pairs: Path, folder: Path, series: tuple[str, ...]) -> Model:
+def pretrained(work: Path, count: int) -> Model:
+    """Return a generator that has seen simulated pairs only; pairs and run are completed as far as they are missing."""
+    for _ in simulate_folder(work / "simulated", count, CELLS, FIRST_SEED):
+        pass
+    pairs = open_pairs(work / "simulated").pairs[:count]  # there may be more, from another time
+    return finished(pairs, work / f"pretrained-{count}", BEFORE, None)
+
+
+def trained(pairs: Path, folder: Path, series: tuple[str, ...], start: Model | None = None) -> Model:
     """Return a generator trained without some series, by itself and then against the discriminator."""
     others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
-    alone = finished(others, folder / "alone", ALONE, None)
+    alone = finished(others, folder / "alone", ALONE, start)
     return finished(others, folder / "against", AGAINST, alone)
 
 
@@ -75,8 +95,11 @@ def finished(pairs: Sequence[Pair], run: Path, settings: TrainSettings, init: Mo
 
     Nothing is held out, so it is the last one: pairs that score a model must not choose it.
     """
+    begun = (run / "config.json").exists()
+    if begun and RunFolder(run).config().init_sha256 != (init.sha256 if init else ""):
+        raise SystemExit(f"Expected a run in {run} that starts as this one would, got another; choose a new WORK.")
     if RunFolder(run).state() != "finished":
-        for event in train(pairs, run, settings, init, resume=(run / "config.json").exists()):
+        for event in train(pairs, run, settings, init, resume=begun):
             if isinstance(event, EpochDone):
                 print(run, event.epoch, dict(event.losses), flush=True)
     return load_model(run)
@@ -107,8 +130,13 @@ def table(reports: dict[str, Report]) -> dict[str, dict[str, float]]:
     return {name: scores.to_dict() for name, scores in rows.items()}
 
 
-def save_bundled(model: Model, scores: dict[str, dict[str, float]]) -> None:
+def save_bundled(model: Model, scores: dict[str, dict[str, float]], simulated: int = 0) -> None:
     """Write the model with its full card into the package."""
+    cells = {
+        "name": f"{simulated} pairs of simulated cells, 512x512 pixels of 80 nm, for pre-training",
+        "source": f"mitostain simulate --cells {simulated} --seed {FIRST_SEED}",
+        "licence": "BSD-3-Clause",
+    }
     card = Card(
         name=DEFAULT_MODEL,
         summary="For live H9c2 cells in brightfield; trained with the TN loss and a U-Net discriminator.",
@@ -116,13 +144,14 @@ def save_bundled(model: Model, scores: dict[str, dict[str, float]]) -> None:
         depth=model.card.depth,
         pixel_size_um=model.card.pixel_size_um,
         weighting=model.card.weighting,
-        training=STAGES,
+        training={"pretrained": BEFORE.to_dict(), **STAGES} if simulated else STAGES,
         data=(
             {
                 "name": "111 pairs of live H9c2 cells, eGFP-OMP25, OMX V4 60x/1.42, 80 nm a pixel",
                 "source": "A. Somani et al., Biomed. Opt. Express 13, 5495 (2022), VirtualStain_I2I",
                 "licence": "GPL-3.0",
             },
+            *([cells] if simulated else []),
         ),
         scores=scores,
         limits=(
