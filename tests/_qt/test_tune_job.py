@@ -15,7 +15,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, TrainingError
 from napari_mitostain.events import Finding, RunDone, StepDone
 from napari_mitostain.model.generator import Generator as Network
-from napari_mitostain.training import session
+from napari_mitostain.training import check, session
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.spec import pairs_in
 
@@ -47,6 +47,18 @@ def test_run_that_pauses_leaves_no_network_in_memory(plan, given_back):
     events.close()
     assert given_back == [before]
     assert RunFolder(plan.output).state() == "unfinished"
+
+
+def test_gpu_that_is_lost_while_pairs_are_checked_is_a_finding(plan, monkeypatch):
+    def lost(*_: Any) -> Any:
+        raise RuntimeError("CUDA error: unspecified launch failure")
+        yield
+
+    monkeypatch.setattr(check, "check_pairs", lost)
+    finding, end = [event for event in check_job(plan) if isinstance(event, (Finding, PairsChecked))]
+    assert finding.severity == "error"
+    assert "got its loss (CUDA error" in finding.message
+    assert isinstance(end, PairsChecked)
 
 
 def test_lost_gpu_that_takes_no_memory_back_does_not_hide_its_loss(plan, monkeypatch):

@@ -86,12 +86,14 @@ def check_job(plan: TunePlan) -> Generator[Event, None, None]:
 def _checked(plan: TunePlan) -> Generator[Event, None, None]:
     from napari_mitostain.model.loading import load_model
     from napari_mitostain.training.check import check_pairs
+    from napari_mitostain.training.faults import device_there
     from napari_mitostain.training.pair import Frames
 
     yield _torch_loaded()
     model = load_model(plan.model) if plan.model else None
     opened = pairs_of(plan.pairs, model.card.scaling if model is not None else ScalingSettings())
-    checked = yield from check_pairs(opened, plan.settings, model, Frames())
+    with device_there("the check of the pairs"):
+        checked = yield from check_pairs(opened, plan.settings, model, Frames())
     yield PairsChecked(pairs=len(checked.pairs), sentence=checked.split.sentence if checked.split is not None else "")
 
 
