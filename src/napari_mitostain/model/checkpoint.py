@@ -81,7 +81,7 @@ def _digest(told: str, tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.blake2b(told.encode(), digest_size=16)
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
