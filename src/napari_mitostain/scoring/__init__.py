@@ -1,6 +1,15 @@
 """Scores of a stain against fluorescence, and the baselines they are shown beside."""
 
 from napari_mitostain.scoring.baselines import ceiling, constant_baseline, variance_baseline
+from napari_mitostain.scoring.bootstrap import bootstrap_interval
 from napari_mitostain.scoring.scores import Scores, mean_scores, score
 
-__all__ = ["Scores", "ceiling", "constant_baseline", "mean_scores", "score", "variance_baseline"]
+__all__ = [
+    "Scores",
+    "bootstrap_interval",
+    "ceiling",
+    "constant_baseline",
+    "mean_scores",
+    "score",
+    "variance_baseline",
+]
