@@ -20,7 +20,7 @@ def test_interval_holds_the_mean_and_narrows_with_more_frames() -> None:
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """Of 200 intervals of 80 %, 160 ± 5.7 cover; frames are few, so a little fewer: four deviations and that allowance."""
+    """Of 200 intervals of 80 %, 160 ± 5.7 cover, of few frames a few less: four deviations and that allowance."""
     random = np.random.default_rng(2)
     covered = 0
     for _ in range(200):

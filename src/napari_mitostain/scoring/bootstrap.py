@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_DRAWS = 10_000
+_DRAWS = 4000
 
 
 def bootstrap_interval(frames: Sequence[Sequence[float]], level: float = 0.95, seed: int = 0) -> tuple[float, float]:
