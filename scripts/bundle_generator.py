@@ -1,31 +1,34 @@
 """Train the bundled generator and measure it by leaving one series out at a time.
 
-    python scripts/bundle_generator.py PAIRS WORK [--pretrain N]
+    python scripts/bundle_generator.py PAIRS WORK [--only SERIES]
 
-PAIRS is a folder with brightfield/ and mitochondria/ (the 111 pairs of h9c2_omp25). WORK keeps one run for each series
-and one on all pairs; what is there already is resumed or taken as it is. At the end the model and its card replace
-those in src/napari_mitostain/model/bundled/. About 10 minutes each on two cores with bfloat16.
-
-With --pretrain the generators start from one that has learnt from N simulated pairs, which WORK keeps too.
+PAIRS is a folder with brightfield/ and mitochondria/ (the 111 pairs of h9c2_omp25). WORK keeps the simulated pairs, one
+run for each series and one on all pairs; what is there already is resumed or taken as it is. With --only one series is
+trained and scored and nothing written but WORK, so that several can train at a time. At the end the model and its card
+replace those in src/napari_mitostain/model/bundled/, and WORK/scores.md and scores.json say how good it is. About half
+an hour each on a core with bfloat16.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cell_free import cell_free
 from napari_mitostain.config import SimulationSettings, TrainSettings
 from napari_mitostain.evaluation.report import Report, evaluate
 from napari_mitostain.events import EpochDone
-from napari_mitostain.image.files import list_images
+from napari_mitostain.image.files import atomic_write, list_images
 from napari_mitostain.model.card import Card
 from napari_mitostain.model.library import BUNDLED, DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model, save_model
-from napari_mitostain.scoring import Scores, mean_scores
+from napari_mitostain.scoring import Scores, bootstrap_interval, mean_scores
 from napari_mitostain.simulating import simulate_folder
 from napari_mitostain.staining import stain_folder
 from napari_mitostain.training.pair import Pair
@@ -43,19 +46,31 @@ ALONE = TrainSettings(
     pixel_size_um=0.08,
     holdout=(),
 )
-"""First the generator learns from the TN loss alone, which takes a third of the time of a step with both players."""
+"""Training with the TN loss alone, which takes a third of the time of a step with both players."""
 
-AGAINST = replace(ALONE, epochs=12, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
-"""Then it plays against the discriminator."""
-
-STAGES = {"alone": ALONE.to_dict(), "against": AGAINST.to_dict()}
-"""What the card says of the training: both stages, on all pairs."""
-
-CELLS, FIRST_SEED = SimulationSettings(), 1
-"""What is simulated for pre-training, and the seed of its first pair."""
+SIMULATED, CELLS, FIRST_SEED = 160, SimulationSettings(), 1
+"""How many pairs are simulated, of what, and the seed of the first."""
 
 BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
-"""Pre-training; a simulated image has more than four times the area of a patch."""
+"""First the generator learns from simulated cells; their images have more than four times the area of a patch."""
+
+BESIDE, CELL_FREE = 60, 32
+"""How many simulated pairs and fields without a cell stand beside the real pairs then."""
+
+TOGETHER = replace(ALONE, epochs=70, ema=0.998)
+"""Then from both, and that nothing is to be seen where no cell is."""
+
+AGAINST = replace(ALONE, epochs=5, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
+"""In the end it plays against the discriminator."""
+
+STAGES = {"simulated": BEFORE, "together": TOGETHER, "against": AGAINST}
+"""What the card says of the training."""
+
+
+BASELINES = ("constant", "variance", "ceiling")
+DIGITS = 3, 2, 3, 3
+_CROP = re.compile(r"_\d+$")
+"""The number of a crop, at the end of its name; what is left names its frame."""
 
 
 def main() -> None:
@@ -63,31 +78,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--pretrain", type=int, default=0, metavar="N", help="simulated pairs to learn from first")
+    parser.add_argument("--only", choices=[*SERIES, "all"], help="train without this series, or on all pairs")
     arguments = parser.parse_args()
-    start = pretrained(arguments.work, arguments.pretrain) if arguments.pretrain else None
-    reports = {}
-    for series in SERIES:
-        model = trained(arguments.pairs, arguments.work / series, (series,), start)
-        reports[series] = left_out(arguments.pairs, series, model)
-        print(series, reports[series].mean, flush=True)
-    last = trained(arguments.pairs, arguments.work / "all", (), start)
-    save_bundled(last, table(reports), arguments.pretrain)
+    cells = simulated(arguments.work)
+    start = finished(cells, arguments.work / "simulated-first", BEFORE, None)
+    beside = [*cells[:BESIDE], *cell_free(CELL_FREE)]
+    reports, model = {}, start
+    for series in [arguments.only] if arguments.only else [*SERIES, "all"]:
+        model = trained(arguments.pairs, arguments.work / series, series, start, beside)
+        if series != "all":
+            reports[series] = left_out(arguments.pairs, series, model)
+            print(series, reports[series].mean, flush=True)
+    if not arguments.only:
+        save_bundled(model, scores_of(reports))
+        atomic_write(arguments.work / "scores.md", table(reports).encode())
+        said = {series: report.to_dict() for series, report in reports.items()}
+        atomic_write(arguments.work / "scores.json", json.dumps(said, indent=2).encode())
 
 
-def pretrained(work: Path, count: int) -> Model:
-    """Return a generator that has seen simulated pairs only; pairs and run are completed as far as they are missing."""
-    for _ in simulate_folder(work / "simulated", count, CELLS, FIRST_SEED):
+def simulated(work: Path) -> list[Pair]:
+    """Return the simulated pairs; they are completed as far as they are missing."""
+    for _ in simulate_folder(work / "simulated", SIMULATED, CELLS, FIRST_SEED):
         pass
-    pairs = open_pairs(work / "simulated").pairs[:count]  # there may be more, from another time
-    return finished(pairs, work / f"pretrained-{count}", BEFORE, None)
+    return open_pairs(work / "simulated").pairs
 
 
-def trained(pairs: Path, folder: Path, series: tuple[str, ...], start: Model | None = None) -> Model:
-    """Return a generator trained without some series, by itself and then against the discriminator."""
+def trained(pairs: Path, folder: Path, series: str, start: Model, beside: Sequence[Pair]) -> Model:
+    """Return a generator trained without a series, by itself and then against the discriminator."""
     others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
-    alone = finished(others, folder / "alone", ALONE, start)
-    return finished(others, folder / "against", AGAINST, alone)
+    together = finished([*others, *beside], folder / "together", TOGETHER, start)
+    return finished([*others, *beside], folder / "against", AGAINST, together)
 
 
 def finished(pairs: Sequence[Pair], run: Path, settings: TrainSettings, init: Model | None) -> Model:
@@ -119,24 +139,56 @@ def left_out(pairs: Path, series: str, model: Model) -> Report:
         return evaluate(folder / "stain", folder / "mitochondria", folder / "brightfield")
 
 
-def table(reports: dict[str, Report]) -> dict[str, dict[str, float]]:
+def scores_of(reports: dict[str, Report]) -> dict[str, dict[str, float]]:
     """Lay the scores out for the card: each left-out series, their mean, and the mean of each baseline."""
     rows: dict[str, Scores] = {f"left out {series}": report.mean for series, report in reports.items()}
     rows["mean of series"] = mean_scores([report.mean for report in reports.values()])
-    for baseline in ("constant", "variance", "ceiling"):
+    for baseline in BASELINES:
         rows[baseline] = mean_scores([report.baselines[baseline] for report in reports.values()])
     for series, report in reports.items():
         rows |= {f"{series} {name}": scores for name, scores in report.baselines.items()}
     return {name: scores.to_dict() for name, scores in rows.items()}
 
 
-def save_bundled(model: Model, scores: dict[str, dict[str, float]], simulated: int = 0) -> None:
+def table(reports: dict[str, Report]) -> str:
+    """Lay the scores out as Markdown, those of the stains with their intervals."""
+    lines = ["| | SSIM | PSNR (dB) | Pearson | detail |", "|---|---|---|---|---|"]
+    for series, report in reports.items():
+        found = [
+            f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+            for (mean, low, high), digits in zip(intervals(report), DIGITS, strict=True)
+        ]
+        lines.append(_line(f"**{series}** left out: stain", found))
+        lines += [_line(f"{series} {name}", _texts(report.baselines[name])) for name in BASELINES]
+    lines.append(_line("**mean**: stain", _texts(mean_scores([report.mean for report in reports.values()]))))
+    for name in BASELINES:
+        lines.append(
+            _line(f"mean {name}", _texts(mean_scores([report.baselines[name] for report in reports.values()])))
+        )
+    return "\n".join([*lines, ""])
+
+
+def intervals(report: Report) -> list[tuple[float, float, float]]:
+    """Return the mean of each score and the ends of its interval; what is drawn are frames, not their crops."""
+    frames: dict[str, list[Scores]] = {}
+    for name, scores in report.planes.items():
+        frames.setdefault(_CROP.sub("", Path(name).stem), []).append(scores)
+    found = []
+    for score, mean in report.mean.to_dict().items():
+        found.append((mean, *bootstrap_interval([[getattr(s, score) for s in crops] for crops in frames.values()])))
+    return found
+
+
+def _texts(scores: Scores) -> list[str]:
+    return [f"{value:.{digits}f}" for value, digits in zip(scores.to_dict().values(), DIGITS, strict=True)]
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def save_bundled(model: Model, scores: dict[str, dict[str, float]]) -> None:
     """Write the model with its full card into the package."""
-    cells = {
-        "name": f"{simulated} pairs of simulated cells, 512x512 pixels of 80 nm, for pre-training",
-        "source": f"mitostain simulate --cells {simulated} --seed {FIRST_SEED}",
-        "licence": "BSD-3-Clause",
-    }
     card = Card(
         name=DEFAULT_MODEL,
         summary="For live H9c2 cells in brightfield; trained with the TN loss and a U-Net discriminator.",
@@ -144,14 +196,23 @@ def save_bundled(model: Model, scores: dict[str, dict[str, float]], simulated: i
         depth=model.card.depth,
         pixel_size_um=model.card.pixel_size_um,
         weighting=model.card.weighting,
-        training={"pretrained": BEFORE.to_dict(), **STAGES} if simulated else STAGES,
+        training={stage: settings.to_dict() for stage, settings in STAGES.items()},
         data=(
             {
                 "name": "111 pairs of live H9c2 cells, eGFP-OMP25, OMX V4 60x/1.42, 80 nm a pixel",
                 "source": "A. Somani et al., Biomed. Opt. Express 13, 5495 (2022), VirtualStain_I2I",
                 "licence": "GPL-3.0",
             },
-            *([cells] if simulated else []),
+            {
+                "name": f"{SIMULATED} pairs of simulated H9c2 cells, 512x512 pixels of 80 nm",
+                "source": f"mitostain simulate --cells {SIMULATED} --seed {FIRST_SEED}",
+                "licence": "BSD-3-Clause",
+            },
+            {
+                "name": f"{CELL_FREE} fields without a cell, simulated or grain, with a dark target",
+                "source": "scripts/cell_free.py",
+                "licence": "BSD-3-Clause",
+            },
         ),
         scores=scores,
         limits=(

@@ -1,8 +1,7 @@
-"""The script that makes the bundled generator: pre-training, what starts from it, what the card says of it."""
+"""The script that makes the bundled generator: what each stage learns from, what the card and the table say."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,60 +9,99 @@ from types import ModuleType
 
 import pytest
 
+import bundle_generator
+from cell_free import cell_free
 from napari_mitostain.config import SimulationSettings
+from napari_mitostain.evaluation.report import Report
 from napari_mitostain.model.card import Card
 from napari_mitostain.model.loading import Model, load_model
+from napari_mitostain.scoring import Scores
 from napari_mitostain.training.run import RunFolder
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "bundle_generator.py"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script with a recipe that takes a second, and with another place for the bundled model."""
-    spec = importlib.util.spec_from_file_location("bundle_generator", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for stage in ("ALONE", "BEFORE", "AGAINST"):
-        small = replace(getattr(module, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0)
-        monkeypatch.setattr(module, stage, replace(small, discriminator_loss="none"))
-    monkeypatch.setattr(module, "CELLS", SimulationSettings(shape=(48, 48)))
-    monkeypatch.setattr(module, "BUNDLED", tmp_path / "bundled")
-    return module
+    for stage in ("BEFORE", "TOGETHER", "AGAINST"):
+        small = replace(
+            getattr(bundle_generator, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0
+        )
+        monkeypatch.setattr(bundle_generator, stage, replace(small, discriminator_loss="none"))
+    monkeypatch.setattr(bundle_generator, "SIMULATED", 2)
+    monkeypatch.setattr(bundle_generator, "CELLS", SimulationSettings(shape=(48, 48)))
+    monkeypatch.setattr(bundle_generator, "BUNDLED", tmp_path / "bundled")
+    return bundle_generator
 
 
-def test_simulated_pairs_and_the_run_on_them_are_taken_as_they_are(script: ModuleType, tmp_path: Path) -> None:
-    model = script.pretrained(tmp_path, 2)
+def test_simulated_pairs_are_made_once(script: ModuleType, tmp_path: Path) -> None:
+    assert len(script.simulated(tmp_path)) == 2
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "simulated").rglob("*.tif")}
-    assert len(written) == 4
-    assert script.pretrained(tmp_path, 2).sha256 == model.sha256
+    script.simulated(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "simulated").rglob("*.tif")} == written
 
 
-def test_other_number_of_pairs_is_another_run(script: ModuleType, tmp_path: Path) -> None:
-    summaries = [script.pretrained(tmp_path, count).card.summary for count in (2, 1)]
-    assert [summary[:18] for summary in summaries] == ["Trained on 2 pairs", "Trained on 1 pairs"]
-
-
-def test_real_pairs_are_learnt_from_what_was_learnt_before(
-    script: ModuleType, tmp_path: Path, pairs_folder: Callable[..., Path]
+def test_a_series_that_is_left_out_trains_nothing_and_what_is_finished_is_taken_as_it_is(
+    script: ModuleType, tmp_path: Path, tiny_model: Model, pairs_folder: Callable[..., Path]
 ) -> None:
-    pairs, start = pairs_folder("TL_001_t1.tif", "TL_002_t1.tif", shape=(48, 48)), script.pretrained(tmp_path, 1)
-    model = script.trained(pairs, tmp_path / "run", ("TL_001",), start)
-    assert RunFolder(tmp_path / "run" / "alone").config().init_sha256 == start.sha256
-    assert model.sha256 == load_model(tmp_path / "run" / "against").sha256
+    pairs = pairs_folder("TL_001_t1.tif", "TL_002_t1.tif", shape=(48, 48))
+    beside = [*script.simulated(tmp_path), *cell_free(1)]
+    start = script.finished(beside, tmp_path / "first", script.BEFORE, None)
+    model = script.trained(pairs, tmp_path / "run", "TL_001", start, beside)
+    runs = [RunFolder(tmp_path / "run" / stage) for stage in ("together", "against")]
+    assert [run.config().init_sha256 for run in runs] == [start.sha256, load_model(runs[0].path).sha256]
+    for run in runs:
+        started = run.history()[0]
+        assert started["acquisitions"]["training"] == ["TL_002", "cell_free", "simulated"]
+    assert script.trained(pairs, tmp_path / "run", "TL_001", start, beside).sha256 == model.sha256
     with pytest.raises(SystemExit, match="new WORK"):
-        script.trained(pairs, tmp_path / "run", ("TL_001",))
+        script.trained(pairs, tmp_path / "run", "TL_001", tiny_model, beside)
 
 
-@pytest.mark.parametrize("simulated", [0, 120])
-def test_card_names_the_simulated_cells_if_there_are_any(
-    script: ModuleType, tmp_path: Path, tiny_model: Model, simulated: int
-) -> None:
-    script.save_bundled(tiny_model, {}, simulated)
+def report_of(*scores: tuple[str, float]) -> Report:
+    """Planes of these names, each with one number for all its scores."""
+    planes = {name: Scores(value, value, value, value) for name, value in scores}
+    return Report(planes, dict.fromkeys(("constant", "variance", "ceiling"), Scores(0.5, 20.0, 0.0, 0.0)))
+
+
+def test_intervals_take_crops_of_a_frame_as_one(script: ModuleType) -> None:
+    alone = report_of(("a_t001_z001_1.tif", 0.1), ("a_t002_z001_4.tif", 0.5), ("a_t002_z002_4.tif", 0.9))
+    twice = report_of(
+        *[
+            (f"a_{frame}_{crop}.tif", value)
+            for frame, value in (("t001_z001", 0.1), ("t002_z001", 0.5), ("t002_z002", 0.9))
+            for crop in range(8)
+        ]
+    )
+    assert script.intervals(twice) == [pytest.approx(found) for found in script.intervals(alone)]
+    mean, low, high = script.intervals(alone)[2]
+    assert low < mean < high
+
+
+def test_table_has_a_line_for_each_series_and_baseline(script: ModuleType) -> None:
+    reports = {series: report_of((f"{series}_t1_1.tif", 0.25), (f"{series}_t2_1.tif", 0.75)) for series in ("A", "B")}
+    lines = script.table(reports).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
+        "**A** left out: stain",
+        "A constant",
+        "A variance",
+        "A ceiling",
+        "**B** left out: stain",
+        "B constant",
+        "B variance",
+        "B ceiling",
+        "**mean**: stain",
+        "mean constant",
+        "mean variance",
+        "mean ceiling",
+    ]
+    assert lines[2].startswith("| **A** left out: stain | 0.500 (0.250 to 0.750) | 0.50 (0.25 to 0.75) |")
+    assert lines[3] == "| A constant | 0.500 | 20.00 | 0.000 | 0.000 |"
+    assert script.scores_of(reports)["mean of series"]["pearson"] == 0.5
+
+
+def test_card_names_all_that_was_learnt_from(script: ModuleType, tmp_path: Path, tiny_model: Model) -> None:
+    script.save_bundled(tiny_model, {})
     card: Card = load_model(tmp_path / "bundled" / "h9c2-omp25.safetensors").card
-    assert ("pretrained" in card.training) == bool(simulated)
-    assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause"][: 1 + bool(simulated)]
-    assert not simulated or "120" in card.data[1]["name"]
+    assert list(card.training) == ["simulated", "together", "against"]
+    assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause", "BSD-3-Clause"]
+    assert card.licence.startswith("GPL-3.0")

@@ -1,0 +1,64 @@
+"""Fields without a cell, which a generator must leave dark: to train with and, with other seeds, to measure with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from napari_mitostain.config import CellSettings, SimulationSettings
+from napari_mitostain.image import scale_brightfield
+from napari_mitostain.simulation import simulate_pair
+from napari_mitostain.training.pair import Pair, pair_of_arrays
+
+EMPTY = SimulationSettings(shape=(256, 256), randomise=2.0, cell=CellSettings(empty=1.0))
+"""Debris, dust and stains on the optics, under microscopes of all kinds."""
+
+_GREY = 66.0
+"""Median of the real brightfield."""
+
+_FIRST_SEED = 20_000
+_WIDEST_GRAIN_PX = 3.0
+_GRAIN, _FINE = (0.02, 0.1), 0.5
+_DARK = 0.003
+"""Mean of the fluorescence: next to nothing, but not a constant, of which the TN loss would weigh no pixel."""
+
+
+def cell_free(count: int) -> Iterator[Pair]:
+    """Make pairs without a cell; half are simulated fields, half flat light with grain.
+
+    Parameters
+    ----------
+    count : int
+        More of them begin with the same ones.
+    """
+    for number in range(count):
+        name, seed = f"cell_free_{number:03d}", _FIRST_SEED + number
+        brightfield = _grainy(seed) if number % 2 else simulate_pair(EMPTY, seed).brightfield[0]
+        target = np.random.default_rng([seed, 1]).exponential(_DARK, EMPTY.shape).astype(np.float32)
+        yield pair_of_arrays(name, "cell_free", scale_brightfield(brightfield), target)
+
+
+def grain(shape: tuple[int, int], sigma: float, strength: float, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Draw flat light with Gaussian noise.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    sigma : float
+        Of the grains in pixels; 0 is noise of single pixels.
+    strength : float
+        Standard deviation of the noise relative to the light.
+    random : numpy.random.Generator
+    """
+    noise = gaussian_filter(random.standard_normal(shape), sigma, mode="wrap")
+    return np.asarray(np.rint(_GREY * (1 + strength * noise / noise.std())).clip(0, 255), np.uint8)
+
+
+def _grainy(seed: int) -> NDArray[Any]:
+    random = np.random.default_rng(seed)
+    brightfield = grain(EMPTY.shape, random.uniform(0, _WIDEST_GRAIN_PX), random.uniform(*_GRAIN), random)
+    return brightfield + random.normal(0, _FINE * random.uniform(*_GRAIN) * _GREY, EMPTY.shape)
