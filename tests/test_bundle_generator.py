@@ -51,7 +51,7 @@ def test_a_series_that_is_left_out_trains_nothing_and_what_is_finished_is_taken_
     assert [run.config().init_sha256 for run in runs] == [start.sha256, load_model(runs[0].path).sha256]
     for run in runs:
         started = next(event for event in run.history() if event["event"] == "RunStarted")
-        assert started["acquisitions"]["training"] == ["TL_002", "cell_free", "simulated"]
+        assert started["acquisitions"]["training"] == ["TL_002", "cell_free", *(f"simulated_00000{n}" for n in (1, 2))]
     assert script.trained(pairs, tmp_path / "run", "TL_001", start, beside).sha256 == model.sha256
     with pytest.raises(SystemExit, match="new WORK"):
         script.trained(pairs, tmp_path / "run", "TL_001", tiny_model, beside)
