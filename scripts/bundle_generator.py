@@ -57,10 +57,10 @@ BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
 BESIDE, CELL_FREE = 60, 32
 """How many simulated pairs and fields without a cell stand beside the real pairs then."""
 
-TOGETHER = replace(ALONE, epochs=70, ema=0.998, warp=True)
+TOGETHER = replace(ALONE, epochs=60, ema=0.998, warp=True)
 """Then from both, and that nothing is to be seen where no cell is."""
 
-AGAINST = replace(TOGETHER, epochs=5, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
+AGAINST = replace(TOGETHER, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
 """In the end it plays against the discriminator."""
 
 STAGES = {"simulated": BEFORE, "together": TOGETHER, "against": AGAINST}
