@@ -17,8 +17,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from cell_free import cell_free
 from napari_mitostain.config import SimulationSettings, TrainSettings
@@ -54,18 +57,20 @@ SIMULATED, CELLS, FIRST_SEED = 160, SimulationSettings(), 1
 BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
 """First the generator learns from simulated cells; their images have more than four times the area of a patch."""
 
-BESIDE, CELL_FREE = 60, 32
-"""How many simulated pairs and fields without a cell stand beside the real pairs then."""
+CELL_FREE = 32
+"""How many fields without a cell it sees from then on, so that nothing is to be seen where no cell is."""
 
-TOGETHER = replace(ALONE, epochs=60, ema=0.998, warp=True)
-"""Then from both, and that nothing is to be seen where no cell is."""
+DARK = replace(ALONE, epochs=5, crops_per_frame=2)
+"""Then from simulated cells and fields without a cell."""
 
-AGAINST = replace(TOGETHER, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
-"""In the end it plays against the discriminator."""
+AGAINST = replace(ALONE, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
+"""After the real pairs it plays against the discriminator."""
 
-STAGES = {"simulated": BEFORE, "together": TOGETHER, "against": AGAINST}
+SHARE = 0.75
+"""In the end its weights are averaged with those it had before the real pairs: this share of what it is now."""
+
+STAGES = {"simulated": BEFORE, "dark": DARK, "alone": ALONE, "against": AGAINST}
 """What the card says of the training."""
-
 
 BASELINES = ("constant", "variance", "ceiling")
 DIGITS = 3, 2, 3, 3
@@ -82,10 +87,11 @@ def main() -> None:
     arguments = parser.parse_args()
     cells = simulated(arguments.work)
     start = finished(cells, arguments.work / "simulated-first", BEFORE, None)
-    beside = [*cells[:BESIDE], *cell_free(CELL_FREE)]
+    free = list(cell_free(CELL_FREE))
+    start = finished([*cells, *free], arguments.work / "dark", DARK, start)
     reports, model = {}, start
     for series in [arguments.only] if arguments.only else [*SERIES, "all"]:
-        model = trained(arguments.pairs, arguments.work / series, series, start, beside)
+        model = trained(arguments.pairs, arguments.work / series, series, start, free)
         if series != "all":
             reports[series] = left_out(arguments.pairs, series, model)
             print(series, reports[series].mean, flush=True)
@@ -103,11 +109,30 @@ def simulated(work: Path) -> list[Pair]:
     return open_pairs(work / "simulated").pairs
 
 
-def trained(pairs: Path, folder: Path, series: str, start: Model, beside: Sequence[Pair]) -> Model:
-    """Return a generator trained without a series, by itself and then against the discriminator."""
+def trained(pairs: Path, folder: Path, series: str, start: Model, free: Sequence[Pair]) -> Model:
+    """Return a generator trained without a series: alone, against the discriminator, and averaged with its start."""
     others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
-    together = finished([*others, *beside], folder / "together", TOGETHER, start)
-    return finished([*others, *beside], folder / "against", AGAINST, together)
+    alone = finished([*others, *free], folder / "alone", ALONE, start)
+    model = averaged(start, finished([*others, *free], folder / "against", AGAINST, alone))
+    save_model(model, folder / "model.safetensors")
+    return model
+
+
+def averaged(start: Model, end: Model) -> Model:
+    """Return a generator whose weights lie between two; the end was trained from the start.
+
+    References
+    ----------
+    Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.
+    """
+    first, last = start.generator.state_dict(), end.generator.state_dict()
+    generator = deepcopy(end.generator)
+    between = {
+        name: torch.lerp(first[name], weights, SHARE) if weights.is_floating_point() else weights
+        for name, weights in last.items()
+    }
+    generator.load_state_dict(between)
+    return Model(end.card, generator)
 
 
 def finished(pairs: Sequence[Pair], run: Path, settings: TrainSettings, init: Model | None) -> Model:

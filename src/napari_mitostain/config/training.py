@@ -49,8 +49,6 @@ class TrainSettings(Settings):
         Random crops of a frame in an epoch; a frame of the patch's own size gives one.
     minimum_area : float
         Crops with a smaller fraction of pixels above the frame's mean + 1 standard deviation are dropped.
-    warp : bool
-        Augment patches by turns of any angle, and by zooming and stretching them a little.
     turns, intensity : bool
         Augment patches by flips and quarter turns, and their brightfield by contrast and noise.
     learning_rate : float
@@ -91,7 +89,6 @@ class TrainSettings(Settings):
     patch: int = 256
     crops_per_frame: int = 25
     minimum_area: float = 0.2
-    warp: bool = False
     turns: bool = True
     intensity: bool = True
     learning_rate: float = 1e-3

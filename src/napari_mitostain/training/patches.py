@@ -1,4 +1,4 @@
-"""Patches for training: random crops, warps, flips, turns and intensities, in an order fixed by seed and epoch."""
+"""Patches for training: random crops, flips, turns and intensities, in an order fixed by seed and epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
 from torch import Tensor
 
 from napari_mitostain.config import TrainSettings
@@ -19,9 +18,6 @@ from napari_mitostain.weighting import Statistics
 
 _TRIES = 20
 """Draws after which all positions of a frame are looked at; where many will do, that costs more than it saves."""
-
-_ZOOM, _STRETCH = 0.12, 0.04
-"""Standard deviations of the logarithms of what a warp magnifies by, and stretches along one side of the patch."""
 
 _GROUP_SHARE = 0.5
 """Part of the memory for frames that those of one group take: the next group is read while one is used."""
@@ -151,13 +147,8 @@ def _patch(frame: Frame, corner: Sequence[int], side: int) -> Frame:
 
 
 def _augmented(crop: Frame, settings: TrainSettings, random: Random) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Warp, turn and flip both images; vary contrast and noise of the brightfield only."""
+    """Turn and flip both images; vary contrast and noise of the brightfield only."""
     brightfield, target = crop.brightfield, crop.target
-    if settings.warp:
-        matrix, offset = _warp(settings.patch, random)
-        brightfield, target = (
-            affine_transform(patch, matrix, offset, order=1, mode="mirror") for patch in (brightfield, target)
-        )
     if settings.turns:
         turns, flip = int(random.integers(4)), bool(random.integers(2))
         brightfield, target = (np.rot90(patch, turns) for patch in (brightfield, target))
@@ -168,14 +159,3 @@ def _augmented(crop: Frame, settings: TrainSettings, random: Random) -> tuple[ND
         noise = random.standard_normal(brightfield.shape, np.float32) * np.float32(random.uniform(0, 0.15))
         brightfield = brightfield * contrast + noise
     return brightfield, target
-
-
-def _warp(side: int, random: Random) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw an angle, a magnification and a stretch about the middle of a patch: a matrix (2, 2) and an offset (2,)."""
-    angle = random.uniform(-np.pi, np.pi)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    zoom, stretch = np.exp(random.normal(0, (_ZOOM, _STRETCH)))
-    matrix = turn @ np.diag([zoom * stretch, zoom / stretch])
-    middle = np.full(2, (side - 1) / 2)
-    return matrix, middle - matrix @ middle
