@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import bundle_generator
 from cell_free import cell_free
@@ -22,7 +24,7 @@ from napari_mitostain.training.run import RunFolder
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script with a recipe that takes a second, and with another place for the bundled model."""
-    for stage in ("BEFORE", "TOGETHER", "AGAINST"):
+    for stage in ("BEFORE", "DARK", "ALONE", "AGAINST"):
         small = replace(
             getattr(bundle_generator, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0
         )
@@ -43,18 +45,31 @@ def test_simulated_pairs_are_made_once(script: ModuleType, tmp_path: Path) -> No
 def test_a_series_that_is_left_out_trains_nothing_and_what_is_finished_is_taken_as_it_is(
     script: ModuleType, tmp_path: Path, tiny_model: Model, pairs_folder: Callable[..., Path]
 ) -> None:
-    pairs = pairs_folder("TL_001_t1.tif", "TL_002_t1.tif", shape=(48, 48))
-    beside = [*script.simulated(tmp_path), *cell_free(1)]
-    start = script.finished(beside, tmp_path / "first", script.BEFORE, None)
-    model = script.trained(pairs, tmp_path / "run", "TL_001", start, beside)
-    runs = [RunFolder(tmp_path / "run" / stage) for stage in ("together", "against")]
+    pairs, free = pairs_folder("TL_001_t1.tif", "TL_002_t1.tif", shape=(48, 48)), list(cell_free(1))
+    start = script.finished(free, tmp_path / "first", script.BEFORE, None)
+    model = script.trained(pairs, tmp_path / "run", "TL_001", start, free)
+    runs = [RunFolder(tmp_path / "run" / stage) for stage in ("alone", "against")]
     assert [run.config().init_sha256 for run in runs] == [start.sha256, load_model(runs[0].path).sha256]
     for run in runs:
         started = next(event for event in run.history() if event["event"] == "RunStarted")
-        assert started["acquisitions"]["training"] == ["TL_002", "cell_free", *(f"simulated_00000{n}" for n in (1, 2))]
-    assert script.trained(pairs, tmp_path / "run", "TL_001", start, beside).sha256 == model.sha256
+        assert started["acquisitions"]["training"] == ["TL_002", "cell_free"]
+    assert _weights(script.trained(pairs, tmp_path / "run", "TL_001", start, free)) == _weights(model)
     with pytest.raises(SystemExit, match="new WORK"):
-        script.trained(pairs, tmp_path / "run", "TL_001", tiny_model, beside)
+        script.trained(pairs, tmp_path / "run", "TL_001", tiny_model, free)
+
+
+def test_averaged_weights_lie_three_quarters_of_the_way(script: ModuleType, tiny_model: Model) -> None:
+    end = Model(tiny_model.card, deepcopy(tiny_model.generator))
+    with torch.no_grad():
+        for weights in end.generator.parameters():
+            weights += 4.0
+    for first, between in zip(_weights(tiny_model), _weights(script.averaged(tiny_model, end)), strict=True):
+        assert between == pytest.approx(first + 3.0, abs=1e-5)
+
+
+def _weights(model: Model) -> list[float]:
+    """One weight of each parameter."""
+    return [float(weights.flatten()[0]) for weights in model.generator.parameters()]
 
 
 def report_of(*scores: tuple[str, float]) -> Report:
@@ -102,6 +117,6 @@ def test_table_has_a_line_for_each_series_and_baseline(script: ModuleType) -> No
 def test_card_names_all_that_was_learnt_from(script: ModuleType, tmp_path: Path, tiny_model: Model) -> None:
     script.save_bundled(tiny_model, {})
     card: Card = load_model(tmp_path / "bundled" / "h9c2-omp25.safetensors").card
-    assert list(card.training) == ["simulated", "together", "against"]
+    assert list(card.training) == ["simulated", "dark", "alone", "against"]
     assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause", "BSD-3-Clause"]
     assert card.licence.startswith("GPL-3.0")
