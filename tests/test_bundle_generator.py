@@ -69,7 +69,7 @@ def test_averaged_weights_lie_three_quarters_of_the_way(script: ModuleType, tiny
 
 def _weights(model: Model) -> list[float]:
     """One weight of each parameter."""
-    return [float(weights.flatten()[0]) for weights in model.generator.parameters()]
+    return [float(weights.detach().flatten()[0]) for weights in model.generator.parameters()]
 
 
 def report_of(*scores: tuple[str, float]) -> Report:
