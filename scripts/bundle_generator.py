@@ -63,13 +63,16 @@ CELL_FREE = 32
 DARK = replace(ALONE, epochs=5, crops_per_frame=2)
 """Then from simulated cells and fields without a cell."""
 
+REAL = replace(ALONE, epochs=40)
+"""Then from the real pairs and the fields without a cell."""
+
 AGAINST = replace(ALONE, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
-"""After the real pairs it plays against the discriminator."""
+"""Then it plays against the discriminator."""
 
 SHARE = 0.75
 """In the end its weights are averaged with those it had before the real pairs: this share of what it is now."""
 
-STAGES = {"simulated": BEFORE, "dark": DARK, "alone": ALONE, "against": AGAINST}
+STAGES = {"simulated": BEFORE, "dark": DARK, "real": REAL, "against": AGAINST}
 """What the card says of the training."""
 
 BASELINES = ("constant", "variance", "ceiling")
@@ -112,8 +115,8 @@ def simulated(work: Path) -> list[Pair]:
 def trained(pairs: Path, folder: Path, series: str, start: Model, free: Sequence[Pair]) -> Model:
     """Return a generator trained without a series: alone, against the discriminator, and averaged with its start."""
     others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
-    alone = finished([*others, *free], folder / "alone", ALONE, start)
-    model = averaged(start, finished([*others, *free], folder / "against", AGAINST, alone))
+    real = finished([*others, *free], folder / "real", REAL, start)
+    model = averaged(start, finished([*others, *free], folder / "against", AGAINST, real))
     save_model(model, folder / "model.safetensors")
     return model
 

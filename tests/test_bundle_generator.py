@@ -24,7 +24,7 @@ from napari_mitostain.training.run import RunFolder
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script with a recipe that takes a second, and with another place for the bundled model."""
-    for stage in ("BEFORE", "DARK", "ALONE", "AGAINST"):
+    for stage in ("BEFORE", "DARK", "REAL", "AGAINST"):
         small = replace(
             getattr(bundle_generator, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0
         )
@@ -48,7 +48,7 @@ def test_a_series_that_is_left_out_trains_nothing_and_what_is_finished_is_taken_
     pairs, free = pairs_folder("TL_001_t1.tif", "TL_002_t1.tif", shape=(48, 48)), list(cell_free(1))
     start = script.finished(free, tmp_path / "first", script.BEFORE, None)
     model = script.trained(pairs, tmp_path / "run", "TL_001", start, free)
-    runs = [RunFolder(tmp_path / "run" / stage) for stage in ("alone", "against")]
+    runs = [RunFolder(tmp_path / "run" / stage) for stage in ("real", "against")]
     assert [run.config().init_sha256 for run in runs] == [start.sha256, load_model(runs[0].path).sha256]
     for run in runs:
         started = next(event for event in run.history() if event["event"] == "RunStarted")
@@ -117,6 +117,6 @@ def test_table_has_a_line_for_each_series_and_baseline(script: ModuleType) -> No
 def test_card_names_all_that_was_learnt_from(script: ModuleType, tmp_path: Path, tiny_model: Model) -> None:
     script.save_bundled(tiny_model, {})
     card: Card = load_model(tmp_path / "bundled" / "h9c2-omp25.safetensors").card
-    assert list(card.training) == ["simulated", "dark", "alone", "against"]
+    assert list(card.training) == ["simulated", "dark", "real", "against"]
     assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause", "BSD-3-Clause"]
     assert card.licence.startswith("GPL-3.0")
