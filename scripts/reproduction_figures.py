@@ -74,7 +74,7 @@ def _panel(draw: ImageDraw.ImageDraw, left: int, title: str, boxes: dict[str, Qu
     font = _font(_FINE * 11)
     for mark in marks:
         draw.line((x0, height(mark), x1, height(mark)), "#dddddd", _FINE)
-        draw.text((x0 - _FINE * 5, height(mark)), f"{mark:.4g}".replace("-", "−"), "black", font, anchor="rm")
+        draw.text((x0 - _FINE * 5, height(mark)), f"{mark:.4g}", "black", font, anchor="rm")
     draw.line((x0, y0, x0, y1, x1, y1), "black", _FINE)
     draw.text(((x0 + x1) / 2, _FINE * _PANEL[1] - _FINE * 6), title, "black", _font(_FINE * 13), anchor="mb")
     width = (x1 - x0) / len(boxes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import product
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
@@ -10,9 +11,8 @@ import numpy as np
 from scipy.stats import t as student
 
 SCORES = {"ssim": "SSIM", "psnr": "PSNR (dB)", "pearson": "Pearson", "detail_pearson": "detail"}
-LOSSES = {
-    "tn": "TN", "l1": "L1", "dice-bce": "Dice + BCE", "jaccard": "Jaccard", "focal": "focal", "mse": "MSE", "none": "none",
-}  # fmt: skip
+GENERATOR_LOSSES = {"tn": "TN", "l1": "L1"}
+DISCRIMINATOR_LOSSES = {"dice-bce": "Dice + BCE", "jaccard": "Jaccard", "focal": "focal", "mse": "MSE", "none": "none"}
 PAPER = {
     "l1": {"dice-bce": 0.329, "jaccard": 0.392, "focal": 0.406, "mse": 0.429},
     "tn": {"dice-bce": 0.521, "jaccard": 0.588, "focal": 0.652, "mse": 0.687},
@@ -68,41 +68,49 @@ def averaged(result: Row) -> Row:
 def table(rows: Sequence[Row]) -> str:
     """Lay out Table 1: means over the repeats with their standard deviations, the paper's SSIM, the baselines."""
     lines = _head("discriminator loss", "generator loss", "paper's SSIM", *SCORES.values())
-    for discriminator in LOSSES:
-        for generator in PAPER:
-            if same := _of(rows, generator, discriminator):
-                paper = PAPER[generator].get(discriminator)
-                told = LOSSES[discriminator], LOSSES[generator], "" if paper is None else f"{paper:.3f}"
-                lines.append(_line(*told, *(_spread(_values(same, "stain", name), name) for name in SCORES)))
-    first = rows and [row for row in rows if _kind(row) == _kind(rows[0])]
-    for baseline in ("constant", "variance", "ceiling"):
-        lines.append(_line(baseline, "", "", *(_spread(_values(first, baseline, name), name) for name in SCORES)))
+    for discriminator, generator in product(DISCRIMINATOR_LOSSES, GENERATOR_LOSSES):
+        if same := _of(rows, generator, discriminator):
+            told = DISCRIMINATOR_LOSSES[discriminator], GENERATOR_LOSSES[generator]
+            paper = PAPER[generator].get(discriminator)
+            lines.append(_line(*told, "" if paper is None else f"{paper:.3f}", *_spreads(same, "stain")))
+    same = _of(rows, rows[0]["generator_loss"], rows[0]["discriminator_loss"])
+    lines += [_line(name, "", "", *_spreads(same, name)) for name in ("constant", "variance", "ceiling")]
     return "\n".join(lines) + "\n"
 
 
 def differences(rows: Sequence[Row]) -> str:
-    """Lay out TN - L1 for each discriminator loss, paired by repeats, and over all of them that the paper has."""
+    """Lay out TN - L1 for each discriminator loss, paired by repeats, and their mean over the paper's four."""
     lines = _head("discriminator loss", "paper's SSIM", *SCORES.values())
-    kinds = [name for name in LOSSES if _of(rows, "tn", name) and _of(rows, "l1", name)]
-    for name in kinds:
-        gain = f"{PAPER['tn'][name] - PAPER['l1'][name]:+.3f}" if name in PAPER["tn"] else ""
-        lines.append(_line(LOSSES[name], gain, *_paired(_of(rows, "tn", name), _of(rows, "l1", name))))
-    if four := [name for name in kinds if name in PAPER["tn"]]:
-        gain = mean(PAPER["tn"][name] - PAPER["l1"][name] for name in four)
-        both = ([row for name in four for row in _of(rows, generator, name)] for generator in ("tn", "l1"))
-        lines.append(_line("**mean**", f"{gain:+.3f}", *_paired(*both)))
+    for name, title in DISCRIMINATOR_LOSSES.items():
+        if both := _of(rows, "tn", name) and _of(rows, "l1", name):
+            lines.append(_line(title, _gain(name), *_paired(_of(rows, "tn", name), both)))
+    four = [row for row in rows if row["discriminator_loss"] in PAPER["tn"]]
+    gain = mean(PAPER["tn"][name] - PAPER["l1"][name] for name in PAPER["tn"])
+    tn, l1 = ([row for row in four if row["generator_loss"] == loss] for loss in GENERATOR_LOSSES)
+    lines.append(_line("mean of the four", _signed(gain), *_paired(tn, l1)))
+    return "\n".join(lines) + "\n"
+
+
+def by_repeat(rows: Sequence[Row]) -> str:
+    """Lay out TN - L1 in each repeat, the mean over the paper's four discriminator losses."""
+    lines = _head("left out", "pairs", "steps", *SCORES.values())
+    for name in dict.fromkeys(row["repeat"] for row in rows):
+        four = [row for row in rows if row["repeat"] == name and row["discriminator_loss"] in PAPER["tn"]]
+        tn, l1 = ([row for row in four if row["generator_loss"] == loss] for loss in GENERATOR_LOSSES)
+        told = (_number(mean(paired(tn, l1, score)), score, "+") for score in SCORES)
+        lines.append(_line(name, str(four[0]["pairs"]), str(four[0]["steps"]), *told))
     return "\n".join(lines) + "\n"
 
 
 def against_mse(rows: Sequence[Row]) -> str:
     """Lay out MSE - each other discriminator loss, paired by repeats, under both generator losses."""
     lines = _head("MSE minus", "generator loss", "paper's SSIM", *SCORES.values())
-    for generator, figures in PAPER.items():
-        best = _of(rows, generator, "mse")
-        for other in (name for name in LOSSES if name != "mse"):
-            if same := best and _of(rows, generator, other):
-                gain = f"{figures['mse'] - figures[other]:+.3f}" if other in figures else ""
-                lines.append(_line(LOSSES[other], LOSSES[generator], gain, *_paired(best, same)))
+    for (generator, title), other in product(GENERATOR_LOSSES.items(), DISCRIMINATOR_LOSSES):
+        rest = _of(rows, generator, other)
+        if rest and other != "mse":
+            figures = PAPER[generator]
+            gain = _signed(figures["mse"] - figures[other]) if other in figures else ""
+            lines.append(_line(DISCRIMINATOR_LOSSES[other], title, gain, *_paired(_of(rows, generator, "mse"), rest)))
     return "\n".join(lines) + "\n"
 
 
@@ -117,31 +125,34 @@ def quartile_table(groups: dict[str, dict[str, list[float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[str]:
-    """Return the mean difference of each score with its interval; several rows of a repeat count as their mean."""
-    return [_interval(interval(paired(first, second, name)), name) for name in SCORES]
-
-
 def paired(first: Sequence[Row], second: Sequence[Row], score: str) -> list[float]:
-    """Return the difference of a score of the stains, one for each repeat that both have."""
-    means: list[Callable[[str], float]] = [
-        lambda repeat, rows=rows: mean(_values([row for row in rows if row["repeat"] == repeat], "stain", score))
-        for rows in (first, second)
-    ]
-    shared = {row["repeat"] for row in first} & {row["repeat"] for row in second}
-    return [means[0](repeat) - means[1](repeat) for repeat in sorted(shared)]
+    """Return the difference of a score of the stains, one for each repeat that both have.
+
+    Several rows of a repeat count as their mean.
+    """
+    one, other = _by_repeat(first, score), _by_repeat(second, score)
+    return [one[repeat] - other[repeat] for repeat in one if repeat in other]
 
 
-def _kind(row: Row) -> tuple[str, str]:
-    return row["generator_loss"], row["discriminator_loss"]
+def _by_repeat(rows: Sequence[Row], score: str) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row["repeat"], []).append(row["scores"]["stain"][score])
+    return {repeat: mean(values) for repeat, values in found.items()}
 
 
 def _of(rows: Sequence[Row], generator: str, discriminator: str) -> list[Row]:
-    return [row for row in rows if _kind(row) == (generator, discriminator)]
+    return [row for row in rows if (row["generator_loss"], row["discriminator_loss"]) == (generator, discriminator)]
 
 
-def _values(rows: Sequence[Row], source: str, score: str) -> list[float]:
-    return [row["scores"][source][score] for row in rows]
+def _gain(discriminator: str) -> str:
+    """Return the paper's TN - L1, as far as it has one."""
+    has_one = discriminator in PAPER["tn"]
+    return _signed(PAPER["tn"][discriminator] - PAPER["l1"][discriminator]) if has_one else ""
+
+
+def _spreads(rows: Sequence[Row], source: str) -> list[str]:
+    return [_spread([row["scores"][source][score] for row in rows], score) for score in SCORES]
 
 
 def _spread(values: Sequence[float], score: str) -> str:
@@ -149,9 +160,17 @@ def _spread(values: Sequence[float], score: str) -> str:
     return _number(mean(values), score) + spread
 
 
-def _interval(found: Interval, score: str) -> str:
-    ends = (_number(end, score, "+") for end in (found.low, found.high))
-    return f"{_number(found.mean, score, '+')} ({' to '.join(ends)})"
+def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[str]:
+    return [_between(interval(paired(first, second, score)), score) for score in SCORES]
+
+
+def _between(found: Interval, score: str) -> str:
+    middle, low, high = (_number(value, score, "+") for value in found)
+    return f"{middle} ({low} to {high})"
+
+
+def _signed(value: float) -> str:
+    return _number(value, "ssim", "+")
 
 
 def _number(value: float, score: str, sign: str = "") -> str:
