@@ -27,7 +27,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_mitostain import stain
 from napari_mitostain.config import TrainSettings
@@ -54,6 +56,8 @@ FIGURE_4 = {
 }
 IN_FIGURE_4 = ("ssim", "psnr", "detail_pearson")
 """The paper's two scores, and the one that an empty picture does not win."""
+
+SHOWN_PX = 150
 
 
 def main() -> None:
@@ -123,9 +127,11 @@ def figure3(repeats: Sequence[Repeat], work: Path, budget: TrainSettings) -> Non
     for repeat in repeats:
         pair = repeat.held_out[len(repeat.held_out) // 2]
         brightfield, _ = pair.source.planes()
-        span = float(brightfield.min()), float(brightfield.max())
-        shown = {"tn": (f"brightfield, {repeat.name}", (brightfield - span[0]) / (span[1] - span[0]))}
-        shown["l1"] = ("fluorescence", pair.read().target)
+        darkest, brightest = (float(value) for value in np.percentile(brightfield, (0.1, 99.9)))
+        shown = {
+            "tn": (f"brightfield, {repeat.name}", (brightfield - darkest) / (brightest - darkest)),
+            "l1": ("fluorescence", pair.read().target),
+        }
         for generator, first in shown.items():
             cells = [cell for cell in TABLE_1 if cell.generator_loss == generator and cell.discriminator_loss != "none"]
             names = [
@@ -133,7 +139,13 @@ def figure3(repeats: Sequence[Repeat], work: Path, budget: TrainSettings) -> Non
             ]
             stains = [stain(brightfield, model_of(cell, repeat, work, budget)) for cell in cells]
             rows.append([first, *zip(names, stains, strict=True)])
-        save_grid(rows, work / "figure3.png")
+        save_grid([[(name, middle(plane)) for name, plane in row] for row in rows], work / "figure3.png")
+
+
+def middle(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return the middle of a plane, as much as is shown of it."""
+    rows, columns = (slice(max(0, (length - SHOWN_PX) // 2), (length + SHOWN_PX) // 2) for length in plane.shape)
+    return plane[rows, columns]
 
 
 def extend(groups: dict[str, dict[str, list[float]]], name: str, scores: dict[str, list[float]]) -> None:

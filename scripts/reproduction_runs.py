@@ -17,7 +17,7 @@ from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.patches import steps_per_epoch
 from napari_mitostain.training.split import split_pairs
 
-SCALED_DOWN = replace(ALONE, epochs=10, batch_size=1, learning_rate=3e-4, patch=128, base_channels=8)
+SCALED_DOWN = replace(ALONE, epochs=10, batch_size=1, learning_rate=3e-4, patch=96, base_channels=8)
 """What a processor can train some eighty times in two hours; everything else is the recipe of the bundled generator."""
 
 BASELINES = ("constant", "variance", "ceiling")
