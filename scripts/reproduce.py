@@ -71,7 +71,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     budget = replace(SCALED_DOWN, epochs=arguments.epochs, patch=arguments.patch, base_channels=arguments.base_channels)
     record(arguments.work / "settings.json", budget)
-    repeats = repeats_of(open_pairs(arguments.pairs).pairs, arguments.split)
+    repeats = repeats_of(open_pairs(arguments.pairs).pairs, arguments.split)[: arguments.repeats]
     if arguments.command == "table1":
         table1(repeats, arguments.work, budget, arguments.also_none)
     else:
@@ -90,6 +90,7 @@ def parsed() -> argparse.Namespace:
         command.add_argument("--epochs", type=int, default=SCALED_DOWN.epochs, metavar="N")
         command.add_argument("--patch", type=int, default=SCALED_DOWN.patch, metavar="N")
         command.add_argument("--base-channels", type=int, default=SCALED_DOWN.base_channels, metavar="N")
+        command.add_argument("--repeats", type=int, metavar="N", help="only the first N")
         command.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
         if name == "table1":
             command.add_argument("--also-none", action="store_true", help="also without a discriminator")
