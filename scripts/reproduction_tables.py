@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import isfinite
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
@@ -166,7 +167,7 @@ def _paired(first: Sequence[Row], second: Sequence[Row]) -> list[str]:
 
 def _between(found: Interval, score: str) -> str:
     middle, low, high = (_number(value, score, "+") for value in found)
-    return f"{middle} ({low} to {high})"
+    return f"{middle} ({low} to {high})" if isfinite(found.high) else middle
 
 
 def _signed(value: float) -> str:

@@ -150,6 +150,7 @@ def test_table_has_means_and_spreads_beside_the_paper_and_the_baselines(module: 
     assert _line(tables.table(rows), "constant")[3] == "0.500 ± 0.000"
     assert _line(tables.differences(rows), "MSE")[1:3] == ["+0.258", "+0.100 (+0.100 to +0.100)"]
     assert _line(tables.by_repeat(rows), "TL_1")[1:4] == ["9", "90", "+0.100"]
+    assert _line(tables.differences([*_rows("tn", [0.2]), *_rows("l1", [0.1])]), "MSE")[2] == "+0.100"
     worse = [*rows, *_rows("tn", [0.1, 0.1], "none")]
     assert _line(tables.against_mse(worse), "none", "TN")[2:4] == ["", "+0.200 (−1.071 to +1.471)"]
 
