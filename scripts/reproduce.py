@@ -59,7 +59,8 @@ FIGURE_4 = {
 IN_FIGURE_4 = ("ssim", "psnr", "detail_pearson")
 """The paper's two scores, and the one that an empty picture does not win."""
 
-SHOWN_PX = 150
+SHOWN_PX, GAIN = 150, 2
+"""Side of the square that Fig. 3 shows of a plane, and how many times brighter it shows fluorescence and stains."""
 
 
 def main() -> None:
@@ -138,14 +139,14 @@ def figure3(repeats: Sequence[Repeat], work: Path, budget: TrainSettings) -> Non
         darkest, brightest = (float(value) for value in np.percentile(brightfield, (0.1, 99.9)))
         shown = {
             "tn": (f"brightfield, {repeat.name}", (brightfield - darkest) / (brightest - darkest)),
-            "l1": ("fluorescence", pair.read().target),
+            "l1": ("fluorescence", GAIN * pair.read().target),
         }
         for generator, first in shown.items():
             cells = [cell for cell in TABLE_1 if cell.generator_loss == generator]
             names = [
                 f"{GENERATOR_LOSSES[generator]}, {DISCRIMINATOR_LOSSES[cell.discriminator_loss]}" for cell in cells
             ]
-            stains = [stain(brightfield, model_of(cell, repeat, work, budget)) for cell in cells]
+            stains = [GAIN * stain(brightfield, model_of(cell, repeat, work, budget)) for cell in cells]
             rows.append([first, *zip(names, stains, strict=True)])
         save_grid([[(name, middle(plane)) for name, plane in row] for row in rows], work / "figure3.png")
 
