@@ -165,7 +165,7 @@ def extend(groups: dict[str, dict[str, list[float]]], name: str, scores: dict[st
 
 def write(file: Path, found: dict[str, Any]) -> None:
     """Write results, and their tables beside them."""
-    atomic_write(file, json.dumps(found, indent=1).encode())
+    atomic_write(file, json.dumps(found).encode())
     atomic_write(file.with_suffix(".md"), laid_out(found).encode())
 
 
