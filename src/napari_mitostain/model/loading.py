@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_mitostain.errors import ModelError
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.model.card import Card
+from napari_mitostain.model.fused import fused
 from napari_mitostain.model.generator import Generator, folded
 from napari_mitostain.model.library import DEFAULT_MODEL, find_weights, load_card
 from napari_mitostain.model.unet import channels_last
@@ -46,7 +47,7 @@ class Model:
         if (device, dtype) not in self._prepared:
             network = folded(self.generator).to(device, dtype)
             channels_last(network)
-            self._prepared[device, dtype] = network
+            self._prepared[device, dtype] = fused(network) if device.type == "cpu" else network
         return self._prepared[device, dtype]
 
     @property
