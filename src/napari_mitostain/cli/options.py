@@ -42,12 +42,17 @@ def add_stain_options(parser: argparse.ArgumentParser) -> None:
     """Add what `stain_settings` reads."""
     add_compute_options(parser)
     parser.add_argument("--tile", type=whole_number, metavar="N", help="side of a tile in pixels")
+    parser.add_argument(
+        "--gpu-memory", type=number, metavar="GB", help="memory of a GPU to choose tiles and batches for"
+    )
     parser.add_argument("--resample", action="store_true", help="resample to the model's pixel size on the fly")
 
 
 def stain_settings(arguments: argparse.Namespace) -> StainSettings:
     """Collect the settings of `stain`."""
-    return StainSettings(arguments.device, arguments.precision, arguments.tile, arguments.resample)
+    return StainSettings(
+        arguments.device, arguments.precision, arguments.tile, arguments.resample, arguments.gpu_memory
+    )
 
 
 def add_weighting(parser: argparse._ActionsContainer) -> None:

@@ -17,6 +17,10 @@ _APART = 1e-6
 """Least distance of the two thresholds of the weights, in standard deviations."""
 
 
+_LEAST_GPU_MEMORY_GB = 0.1
+"""With less, tiles would be halo only."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScalingSettings(Settings):
     """How a brightfield plane is brought to the contrast the generator was trained on.
@@ -97,14 +101,20 @@ class StainSettings(Settings):
         Side of a tile's core in pixels, rounded up to the generator's stride; by default chosen for the device.
     resample : bool
         Resample each plane to the model's pixel size, and the stain back to the plane's.
+    gpu_memory_gb : float, optional
+        Memory of a GPU that tiles and batches are chosen for, in 10⁹ bytes; by default half of what is free. A
+        processor's memory is not meant.
     """
 
     device: Device = "auto"
     precision: Precision = "auto"
     tile: int | None = None
     resample: bool = False
+    gpu_memory_gb: float | None = None
 
     def __post_init__(self) -> None:
+        if self.gpu_memory_gb is not None:
+            require_at_least("gpu memory gb", self.gpu_memory_gb, _LEAST_GPU_MEMORY_GB)
         require_choice("device", self.device, Device)
         require_choice("precision", self.precision, Precision)
         if self.tile is not None and (isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1):
