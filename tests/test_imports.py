@@ -48,6 +48,7 @@ LIBRARIES = {
     **{name: {"_qt"} for name in ("qtpy", "napari", "superqt", "magicgui", "pyqtgraph", "PyQt5", "PyQt6", "PySide6")},
     "torch": {"model", "staining", "training", "evaluation", "benchmarking", "_qt"},
     "safetensors": {"model"},
+    "openvino": {"model"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
 }
