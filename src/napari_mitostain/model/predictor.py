@@ -13,7 +13,6 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.model.device import choose_device, choose_dtype, free_memory
 from napari_mitostain.model.loading import Model
-from napari_mitostain.model.openvino_generator import OpenVinoGenerator
 from napari_mitostain.model.strips import stain_in_strips
 
 _TILE, _LARGE_TILE = 1024, 2048
@@ -54,9 +53,8 @@ class Predictor:
         self.room = 0
         if self.device.type != "cpu":
             self._fit_into(settings.gpu_memory_gb)
-        self._openvino = None
-        if settings.backend == "openvino" and self.device.type == "cpu":
-            self._openvino = OpenVinoGenerator(model.generator, self.dtype)
+        is_openvino_s = settings.backend == "openvino" and self.device.type == "cpu"
+        self._openvino = model.by_openvino(self.dtype) if is_openvino_s else None
         try:
             self.network = model.prepared(self.device, self.dtype)
         except RuntimeError as error:
