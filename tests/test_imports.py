@@ -31,8 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(_ARRAYS, _BASE),
     "simulation": _BASE,
     "model": _BASE | _ARRAYS,
-    "staining": _BASE | _ARRAYS | {"model"},
     "prefetching": set(),
+    "staining": _BASE | _ARRAYS | {"model", "prefetching"},
     "training": _BASE | _ARRAYS | {"model", "prefetching"},
     "evaluation": _BASE | _ARRAYS | {"model"},
     "weighing": _BASE | _ARRAYS,
@@ -48,6 +48,7 @@ LIBRARIES = {
     **{name: {"_qt"} for name in ("qtpy", "napari", "superqt", "magicgui", "pyqtgraph", "PyQt5", "PyQt6", "PySide6")},
     "torch": {"model", "staining", "training", "evaluation", "benchmarking", "_qt"},
     "safetensors": {"model"},
+    "openvino": {"model"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
 }

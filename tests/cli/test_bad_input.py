@@ -187,8 +187,8 @@ def test_device_that_is_not_there(refused: Refusal, image: Path, tmp_path: Path)
     assert absent in refused("benchmark", "--device", absent)
 
 
-@pytest.mark.parametrize(("size", "repeats"), [(0, 1), (100, 1), (128, 0)])
-def test_benchmark_of_nothing(refused: Refusal, size: int, repeats: int) -> None:
+@pytest.mark.parametrize(("size", "repeats"), [(0, 1), ("100x0", 1), (128, 0)])
+def test_benchmark_of_nothing(refused: Refusal, size: object, repeats: int) -> None:
     refused("benchmark", "--size", size, "--repeats", repeats)
 
 

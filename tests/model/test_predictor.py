@@ -8,6 +8,7 @@ import torch
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
+from napari_mitostain.model import predictor as predictor_module
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 
@@ -56,6 +57,8 @@ def test_window_is_left_as_it_is(tiny_model: Model) -> None:
 def test_tile_is_that_of_the_settings_or_the_device_s(tiny_model: Model) -> None:
     assert Predictor(tiny_model, StainSettings("cpu", "float32", 96)).tile == 96
     assert Predictor(tiny_model, FLOAT32).tile >= 512
+    # half the bytes a pixel, and the tile is stained in strips
+    assert Predictor(tiny_model, StainSettings("cpu", "bfloat16")).tile > Predictor(tiny_model, FLOAT32).tile
 
 
 def test_device_that_cannot_take_the_model_is_named_in_a_sentence(
@@ -79,3 +82,65 @@ def test_memory_of_the_processor_can_be_released(tiny_model: Model) -> None:
     predict = Predictor(tiny_model, FLOAT32)
     predict.release_memory()
     assert predict(window()).any()
+
+
+def test_batch_of_windows_is_stained_as_each_of_them(tiny_model: Model) -> None:
+    predict, windows = Predictor(tiny_model, FLOAT32), window(3, 20, 36)
+    stain = predict(windows)
+    assert stain.shape == windows.shape
+    for image, expected in zip(windows, stain, strict=True):
+        np.testing.assert_allclose(predict(image), expected, rtol=0, atol=1e-6)
+
+
+class FakeGpu:
+    """Lets a predictor choose for a GPU with so much memory, and gives it the processor to compute with."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+        monkeypatch.setattr(predictor_module, "choose_device", lambda _wanted: torch.device("cuda"))
+        monkeypatch.setattr(predictor_module, "choose_dtype", lambda _wanted, _device: torch.float32)
+        monkeypatch.setattr(predictor_module, "free_memory", lambda _device: free)
+        monkeypatch.setattr(Model, "prepared", lambda model, _device, _dtype: model.generator)
+
+    def predictor(self, model: Model, **settings: object) -> Predictor:
+        return Predictor(model, StainSettings("cuda", **settings))  # type: ignore[arg-type]
+
+
+def taken(predictor: Predictor, side: int) -> float:
+    """Bytes that a window of a core of that side takes, by what was measured: 5 numbers a pixel and base channel."""
+    stride, halo = predictor.model.geometry.stride, predictor.model.geometry.halo
+    window = side + 2 * -(-halo // stride) * stride
+    return 5 * window**2 * predictor.model.generator.base_channels * predictor.dtype.itemsize
+
+
+@pytest.mark.parametrize("gigabytes", [0.1, 0.17, 0.3])
+def test_gpu_memory_bounds_the_tile_and_the_batch(
+    tiny_model: Model, monkeypatch: pytest.MonkeyPatch, gigabytes: float
+) -> None:
+    predictor = FakeGpu(monkeypatch, free=80e9).predictor(tiny_model, gpu_memory_gb=gigabytes)
+    assert 0.5 * gigabytes * 1e9 < taken(predictor, predictor.tile) < gigabytes * 1e9
+    assert predictor.tile % tiny_model.geometry.stride == 0
+    assert 5 * predictor.room * 4 * 4 < gigabytes * 1e9
+
+
+def test_half_of_the_free_memory_of_a_gpu_is_taken_at_most(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = FakeGpu(monkeypatch, free=0.4e9).predictor(tiny_model)
+    assert taken(small, small.tile) < 0.2e9
+    large = FakeGpu(monkeypatch, free=80e9).predictor(tiny_model)
+    assert large.tile == 2048
+    assert large.room >= 2048**2
+
+
+def test_smallest_gpu_memory_still_has_a_tile(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = FakeGpu(monkeypatch, free=0).predictor(tiny_model)
+    assert predictor.tile == tiny_model.geometry.stride
+
+
+def test_tile_of_the_settings_is_kept_where_memory_suffices(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu(monkeypatch, free=80e9)
+    assert gpu.predictor(tiny_model, tile=96).tile == 96
+    assert gpu.predictor(tiny_model, tile=8192, gpu_memory_gb=0.1).tile < 2048
+
+
+def test_processor_takes_one_window_after_another_whatever_the_memory(tiny_model: Model) -> None:
+    predictor = Predictor(tiny_model, StainSettings("cpu", "float32", gpu_memory_gb=0.1))
+    assert (predictor.room, predictor.tile) == (0, 1024)

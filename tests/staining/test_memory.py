@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 from typing import Any
 
@@ -137,3 +138,115 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
         list(stain_stack(load_array(planes), tiny_model, EXACT))
     assert caught.value is error
     assert released == []
+
+
+def batches_of(monkeypatch: pytest.MonkeyPatch, room: int, pixels: int) -> list[tuple[int, ...]]:
+    """Let predictors take batches of up to `room` pixels, and fail beyond `pixels`; notes the shapes that come."""
+    shapes: list[tuple[int, ...]] = []
+
+    class Batching(Predictor):
+        def __init__(self, model: Model, settings: StainSettings) -> None:
+            super().__init__(model, settings)
+            self.room = room
+
+        def __call__(self, windows: np.ndarray) -> np.ndarray:
+            shapes.append(windows.shape)
+            if windows.size > pixels:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().__call__(windows)
+
+    monkeypatch.setattr(stack_module, "Predictor", Batching)
+    return shapes
+
+
+@pytest.fixture
+def small_planes() -> np.ndarray:
+    """Seven planes, one of them constant, whose windows have 48 by 40 pixels."""
+    planes = np.random.default_rng(6).integers(0, 255, (7, 40, 31), dtype=np.uint8)
+    planes[2] = 9
+    return planes
+
+
+WINDOW = 48 * 40
+
+
+def test_small_planes_are_stained_together_and_each_as_if_alone(
+    tiny_model: Model, small_planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = stain(small_planes, tiny_model, EXACT)
+    shapes = batches_of(monkeypatch, room=4 * WINDOW, pixels=4 * WINDOW)
+    events = list(stain_stack(load_array(small_planes), tiny_model, EXACT))
+    assert shapes == [(3, 48, 40), (3, 48, 40)]  # of the first four planes, one is constant
+    done = [event for event in events if isinstance(event, PlaneDone)]
+    assert [event.plane for event in done] == [(number,) for number in range(7)]
+    for event in done:
+        np.testing.assert_allclose(event.values, expected[event.plane], atol=1e-5)  # sums in another order
+    tiles = [event for event in events if isinstance(event, TileDone)]
+    assert [event.plane for event in tiles] == [(number,) for number in (0, 1, 3, 4, 5, 6)]
+    for tile in tiles:
+        np.testing.assert_array_equal(tile.values, done[tile.plane[0]].values[tile.box])
+    fractions = [tile.fraction for tile in tiles]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+def test_lack_of_memory_halves_the_batch_then_the_tile(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untiled = StainSettings(precision="float32")
+    expected = stain(planes, tiny_model, untiled)
+    window = 160 * 152  # a plane and one stride around it
+    shapes = batches_of(monkeypatch, room=2 * window, pixels=window - 1)
+    events = list(stain_stack(load_array(planes), tiny_model, untiled))
+    assert [event.message for event in events if isinstance(event, Notice)] == [
+        "Not enough memory for 2 planes at once, going on with 1.",
+        "Not enough memory for tiles of 152 pixels, going on with 76.",
+    ]
+    assert [shape[0] for shape in shapes] == [2] + [1] * (len(shapes) - 1)
+    for event in events:
+        if isinstance(event, PlaneDone):
+            np.testing.assert_allclose(event.values, expected[event.plane], atol=1e-4)
+
+
+def test_batch_that_fits_again_goes_on_where_it_was(
+    tiny_model: Model, small_planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = stain(small_planes, tiny_model, EXACT)
+    shapes = batches_of(monkeypatch, room=7 * WINDOW, pixels=4 * WINDOW)
+    events = list(stain_stack(load_array(small_planes), tiny_model, EXACT))
+    assert [shape[0] for shape in shapes] == [6, 3, 3]
+    assembled = np.zeros(small_planes.shape, np.float32)
+    for event in events:
+        if isinstance(event, TileDone):
+            assembled[event.plane][event.box] = event.values
+    np.testing.assert_allclose(assembled, expected, atol=1e-4)
+
+
+def test_planes_of_several_tiles_come_one_by_one(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = batches_of(monkeypatch, room=100 * 100, pixels=10**9)  # less than two windows of a core of 64
+    list(stain_stack(load_array(planes), tiny_model, EXACT))
+    assert {shape[0] for shape in shapes} == {1}
+
+
+def test_on_a_gpu_planes_are_read_ahead_and_reading_ends_with_the_job(
+    tiny_model: Model, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Elsewhere(Predictor):
+        def __init__(self, model: Model, settings: StainSettings) -> None:
+            super().__init__(model, settings)
+            self.device = torch.device("meta")  # any but the processor
+
+        def __call__(self, windows: np.ndarray) -> np.ndarray:
+            self.device = torch.device("cpu")
+            return super().__call__(windows)
+
+    expected = stain(planes, tiny_model, EXACT)
+    monkeypatch.setattr(stack_module, "Predictor", Elsewhere)
+    np.testing.assert_array_equal(stain(planes, tiny_model, EXACT), expected)
+    events = stain_stack(load_array(np.concatenate([planes] * 4)), tiny_model, EXACT)
+    next(events)
+    assert [thread for thread in threading.enumerate() if thread.name == "prefetching"]
+    events.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetching"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from napari_mitostain.config import Device, StainSettings
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack
+
+_TILE = 1024
+"""Side of a tile where none is asked for: larger ones are quicker, but the first pixels, and a stop, would wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,8 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
         origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
         words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
         yield ModelLoaded(metadata={**origin.details, **words}, devices=tuple(available_devices()))
-        events = stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)
+        settings = replace(plan.settings, tile=plan.settings.tile or _TILE)
+        events = stain_stack(plan.stack, model, settings, plan.channel, plan.planes)
         with closing(cast(Generator[Event, None, None], events)):
             for event in events:
                 _fill(plan, event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from napari_mitostain.cli.options import add_compute_options, add_json, whole_number
+from napari_mitostain.cli.options import add_compute_options, add_json, plane_shape, whole_number
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,8 +13,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "benchmark", help="time staining, weighing and training against bare networks, MONAI, NumPy and pix2pix"
     )
-    parser.add_argument("--size", type=whole_number, default=1024, metavar="N", help="side of the plane in pixels")
+    parser.add_argument(
+        "--size", type=plane_shape, default=(1024, 1024), metavar="N|HxW", help="of the plane in pixels"
+    )
     parser.add_argument("--repeats", type=whole_number, default=5, metavar="N")
+    parser.add_argument("--full", action="store_true", help="let sizes grow to 16384² pixels and 500 planes")
     add_compute_options(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -25,7 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_mitostain.benchmarking import benchmark
     from napari_mitostain.config import StainSettings
 
-    result = benchmark(arguments.size, arguments.repeats, StainSettings(arguments.device, arguments.precision))
+    settings = StainSettings(arguments.device, arguments.precision)
+    result = benchmark(arguments.size, arguments.repeats, settings, arguments.full)
     if arguments.json:
         print(json.dumps(result))
         return

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from napari_mitostain.config import Device, Precision, StainSettings
+from napari_mitostain.config import Backend, Device, Precision, StainSettings
 
 
 def whole_number(text: str) -> int:
@@ -23,6 +23,14 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
+def plane_shape(text: str) -> tuple[int, int]:
+    """Parse the shape of a plane: one side of a square, or height and width as in 700x1100."""
+    sides = text.lower().split("x")
+    if len(sides) > 2:
+        raise argparse.ArgumentTypeError(f"expected N or HxW pixels, got {text!r}")
+    return whole_number(sides[0]), whole_number(sides[-1])
 
 
 def path(text: str) -> Path:
@@ -42,12 +50,25 @@ def add_stain_options(parser: argparse.ArgumentParser) -> None:
     """Add what `stain_settings` reads."""
     add_compute_options(parser)
     parser.add_argument("--tile", type=whole_number, metavar="N", help="side of a tile in pixels")
+    parser.add_argument(
+        "--gpu-memory", type=number, metavar="GB", help="memory of a GPU to choose tiles and batches for"
+    )
+    parser.add_argument(
+        "--backend", choices=get_args(Backend), default="torch", help="what runs the network on a processor"
+    )
     parser.add_argument("--resample", action="store_true", help="resample to the model's pixel size on the fly")
 
 
 def stain_settings(arguments: argparse.Namespace) -> StainSettings:
     """Collect the settings of `stain`."""
-    return StainSettings(arguments.device, arguments.precision, arguments.tile, arguments.resample)
+    return StainSettings(
+        arguments.device,
+        arguments.precision,
+        arguments.tile,
+        arguments.resample,
+        arguments.gpu_memory,
+        arguments.backend,
+    )
 
 
 def add_weighting(parser: argparse._ActionsContainer) -> None:

@@ -12,7 +12,15 @@ from napari_mitostain.config.cells import CELL_BOUNDS, CellSettings, Indices
 from napari_mitostain.config.microscope import MICROSCOPE_BOUNDS, MicroscopeSettings
 from napari_mitostain.config.motion import MOTION_BOUNDS, MotionSettings
 from napari_mitostain.config.simulation import SimulationSettings
-from napari_mitostain.config.staining import Device, Precision, ScalingSettings, Scope, StainSettings, WeightSettings
+from napari_mitostain.config.staining import (
+    Backend,
+    Device,
+    Precision,
+    ScalingSettings,
+    Scope,
+    StainSettings,
+    WeightSettings,
+)
 from napari_mitostain.config.training import (
     Discriminator,
     DiscriminatorLoss,
@@ -26,6 +34,7 @@ __all__ = [
     "CELL_BOUNDS",
     "MICROSCOPE_BOUNDS",
     "MOTION_BOUNDS",
+    "Backend",
     "Bounds",
     "CellSettings",
     "Device",

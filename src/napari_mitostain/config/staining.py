@@ -11,10 +11,15 @@ from napari_mitostain.errors import SettingsError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Backend = Literal["torch", "openvino"]
 Scope = Literal["patch", "plane", "stack"]
 
 _APART = 1e-6
 """Least distance of the two thresholds of the weights, in standard deviations."""
+
+
+_LEAST_GPU_MEMORY_GB = 0.1
+"""With less, tiles would be halo only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +102,25 @@ class StainSettings(Settings):
         Side of a tile's core in pixels, rounded up to the generator's stride; by default chosen for the device.
     resample : bool
         Resample each plane to the model's pixel size, and the stain back to the plane's.
+    gpu_memory_gb : float, optional
+        Memory of a GPU that tiles and batches are chosen for, in 10⁹ bytes; by default half of what is free. A
+        processor's memory is not meant.
+    backend : {"torch", "openvino"}
+        What runs the network on a processor; OpenVINO is an extra, and a GPU is left to torch.
     """
 
     device: Device = "auto"
     precision: Precision = "auto"
     tile: int | None = None
     resample: bool = False
+    gpu_memory_gb: float | None = None
+    backend: Backend = "torch"
 
     def __post_init__(self) -> None:
+        if self.gpu_memory_gb is not None:
+            require_at_least("gpu memory gb", self.gpu_memory_gb, _LEAST_GPU_MEMORY_GB)
         require_choice("device", self.device, Device)
         require_choice("precision", self.precision, Precision)
+        require_choice("backend", self.backend, Backend)
         if self.tile is not None and (isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1):
             raise SettingsError(f"Expected a tile size of at least 1 pixel, got {self.tile!r}; try 512.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 
 from napari_mitostain.config import Device, Precision
@@ -59,6 +61,17 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
+
+
+def free_memory(device: torch.device) -> float:
+    """Return the bytes that a device has left, infinity where it does not tell.
+
+    What this process holds in reserve counts as left.
+    """
+    if device.type != "cuda":
+        return inf
+    reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(torch.cuda.mem_get_info(device)[0] + reserve)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -14,8 +14,10 @@ from torch import Tensor
 from napari_mitostain.errors import ModelError
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.model.card import Card
+from napari_mitostain.model.fused import fused
 from napari_mitostain.model.generator import Generator, folded
 from napari_mitostain.model.library import DEFAULT_MODEL, find_weights, load_card
+from napari_mitostain.model.openvino_generator import OpenVinoGenerator
 from napari_mitostain.model.unet import channels_last
 from napari_mitostain.tiling import Geometry
 
@@ -37,6 +39,7 @@ class Model:
     generator: Generator
     sha256: str = ""
     _prepared: dict[tuple[torch.device, torch.dtype], Generator] = field(default_factory=dict, init=False, repr=False)
+    _compiled: dict[tuple[torch.dtype, int], OpenVinoGenerator] = field(default_factory=dict, init=False, repr=False)
 
     def prepared(self, device: torch.device, dtype: torch.dtype) -> Generator:
         """Return the generator for inference on a device, batch norms folded; made once for each device and type.
@@ -46,8 +49,21 @@ class Model:
         if (device, dtype) not in self._prepared:
             network = folded(self.generator).to(device, dtype)
             channels_last(network)
-            self._prepared[device, dtype] = network
+            self._prepared[device, dtype] = fused(network) if device.type == "cpu" else network
         return self._prepared[device, dtype]
+
+    def by_openvino(self, dtype: torch.dtype) -> OpenVinoGenerator:
+        """Return the generator as OpenVINO runs it; made once for each type and number of threads.
+
+        Raises
+        ------
+        DeviceError
+            If OpenVINO is not installed.
+        """
+        key = dtype, torch.get_num_threads()
+        if key not in self._compiled:
+            self._compiled[key] = OpenVinoGenerator(self.generator, dtype)
+        return self._compiled[key]
 
     @property
     def geometry(self) -> Geometry:

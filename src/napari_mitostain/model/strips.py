@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from napari_mitostain.model.generator import Generator
 
-_PIXELS = 2**17
-"""Of a strip at full resolution: with 16 channels in bfloat16, 4 MB a layer; coarser levels have the same."""
+_BYTES = 2**24
+"""Of a layer of a strip at full resolution; coarser levels have the same. Two of them fit into a cache of 32 MB, and
+shorter strips compute more of what lies between them twice."""
 
 _REACH = 2
 """Rows beyond a strip that its two 3×3 convolutions see."""
@@ -38,7 +39,8 @@ def stain_in_strips(generator: Generator, image: Tensor) -> Tensor:
     Tensor
         Stain (1, 1, H, W) of float32 in [0, 1].
     """
-    rows = max(2, _PIXELS // image.shape[-1] // 2 * 2)
+    of_a_row = image.shape[-1] * generator.base_channels * image.element_size()
+    rows = max(2, _BYTES // of_a_row // 2 * 2)
     return _level(generator, 0, image, rows, generator.intensity)
 
 
@@ -56,7 +58,7 @@ def _level(generator: Generator, level: int, image: Tensor, rows: int, finish: C
         start, stop = max(0, strip.top // 2 - 1), min(height // 2, strip.bottom // 2 + 1)
         finer = F.interpolate(coarse[:, :, start:stop], scale_factor=2, mode="bilinear", align_corners=False)
         finer = finer[:, :, strip.top - 2 * start : strip.bottom - 2 * start]
-        decoded = generator.decoders[-1 - level](torch.cat([skip, finer], dim=1))
+        decoded = generator.decoders[-1 - level](skip, finer)
         finished.append(finish(decoded[:, :, strip.own]))
     return torch.cat(finished, dim=2)
 

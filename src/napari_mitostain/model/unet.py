@@ -25,6 +25,15 @@ class ConvBlock(nn.Sequential):
         )
 
 
+class JoinBlock(ConvBlock):
+    """A `ConvBlock` of what the encoder of a level gives, beside what comes up from the level below."""
+
+    def forward(self, skip: Tensor, finer: Tensor) -> Tensor:  # type: ignore[override]
+        """Decode two images (B, C, H, W) into one."""
+        decoded: Tensor = super().forward(torch.cat([skip, finer], dim=1))  # type: ignore[no-untyped-call]
+        return decoded
+
+
 class UNet(nn.Module):
     """U-Net with one output channel of logits.
 
@@ -46,7 +55,7 @@ class UNet(nn.Module):
             ConvBlock(before, after) for before, after in zip([channels_in, *widths[:-1]], widths, strict=True)
         )
         self.reducers = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in reversed(widths[:-1]))
-        self.decoders = nn.ModuleList(ConvBlock(2 * width, width) for width in reversed(widths[:-1]))
+        self.decoders = nn.ModuleList(JoinBlock(2 * width, width) for width in reversed(widths[:-1]))
         self.head = nn.Conv2d(base_channels, 1, 1)
 
     @property
@@ -94,7 +103,7 @@ class UNet(nn.Module):
             return encoded
         coarse = self.reducers[-1 - level](self.from_level(level + 1, F.max_pool2d(encoded, 2)))
         finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)  # as encoded
-        decoded: Tensor = self.decoders[-1 - level](torch.cat([encoded, finer], dim=1))
+        decoded: Tensor = self.decoders[-1 - level](encoded, finer)
         return decoded
 
 

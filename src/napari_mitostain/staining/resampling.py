@@ -11,12 +11,16 @@ from skimage.transform import resize
 from napari_mitostain.tiling import Box
 
 
+def resampled_shape(shape: tuple[int, int], zoom: float) -> tuple[int, int]:
+    """Return the shape of a plane once it is resampled."""
+    return max(1, round(shape[0] * zoom)), max(1, round(shape[1] * zoom))
+
+
 def resampled(image: NDArray[Any], zoom: float) -> NDArray[Any]:
     """Bring a plane (Y, X) to another pixel size; zoom is the model's pixels per pixel of the plane."""
     if zoom == 1:
         return image
-    shape = tuple(max(1, round(length * zoom)) for length in image.shape)
-    return _interpolated(image.astype(np.float64), shape)
+    return _interpolated(image.astype(np.float64), resampled_shape((image.shape[0], image.shape[1]), zoom))
 
 
 def fitted(values: NDArray[np.float32], box: Box) -> NDArray[np.float32]:

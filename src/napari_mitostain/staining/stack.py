@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,13 @@ from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_arra
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled
+from napari_mitostain.prefetching import prefetched
+from napari_mitostain.staining.messages import about_empty, no_contrast, plane_name
+from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled, resampled_shape
 from napari_mitostain.staining.tiler import PlaneTiler
 
 _MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
-
-_PLANES_NAMED = 5
-"""Planes that a notice names one by one; a long stack could have thousands."""
 
 
 def stain(
@@ -102,67 +104,74 @@ def stain_stack(
         plane had any contrast.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
-    tiler = PlaneTiler(Predictor(model, settings))
+    predictor = Predictor(model, settings)
     zoom = zoom_for(stack, model, settings)
     if zoom is None:
         unknown = f"of {stack.name}" if stack.pixel_size is None else f"that {model.card.name} was trained on"
         yield Notice(message=f"Not resampled: the pixel size {unknown} is unknown.")
         zoom = 1.0
     blank: list[PlaneIndex] = []
-    for done, index in enumerate(indices):
+    scaled = _scaled(stack, model, indices, zoom)
+    if predictor.device.type == "cpu":  # its cores have nothing left for other threads
+        yield from _stained(stack, scaled, PlaneTiler(predictor), zoom, len(indices), blank)
+    else:
+        with closing(prefetched(scaled)) as ahead:
+            yield from _stained(stack, ahead, PlaneTiler(predictor), zoom, len(indices), blank)
+    if blank and len(blank) == len(indices):
+        raise no_contrast(stack, blank)
+    if blank:
+        yield Notice(message=about_empty(stack, blank))
+
+
+@dataclass(frozen=True, slots=True)
+class _ScaledPlane:
+    """A plane made ready for the generator: `scaled` (Y, X), and whether pixels that are not finite were filled in."""
+
+    index: PlaneIndex
+    scaled: NDArray[np.float32]
+    is_filled: bool
+
+
+def _scaled(stack: Stack, model: Model, indices: Sequence[PlaneIndex], zoom: float) -> Iterator[_ScaledPlane]:
+    """Read and scale plane after plane."""
+    for index in indices:
         image = stack.read(index)
         usable = fill_non_finite(image)
-        if usable is not image:
-            yield Notice(message=f"{_named(stack, index)} has pixels that are not finite, their median stands in.")
         scaled = scale_brightfield(resampled(usable, zoom), model.card.scaling)
-        stained = np.zeros(scaled.shape, np.float32)
-        if not scaled.any():
-            blank.append(index)
-        for part in tiler.run(scaled) if scaled.any() else ():
+        yield _ScaledPlane(index, scaled, usable is not image)
+
+
+def _stained(
+    stack: Stack, scaled: Iterator[_ScaledPlane], tiler: PlaneTiler, zoom: float, total: int, blank: list[PlaneIndex]
+) -> Iterator[Event]:
+    """Stain scaled planes, as many at once as suits the device; those without contrast are noted in `blank`."""
+    done, shape = 0, resampled_shape(stack.plane_shape, zoom)
+    while some := list(islice(scaled, tiler.at_once(shape))):
+        for plane in some:
+            if plane.is_filled:
+                name = plane_name(stack, plane.index)
+                yield Notice(message=f"{name} has pixels that are not finite, their median stands in.")
+        stains = np.zeros((len(some), *shape), np.float32)
+        visible = [number for number, plane in enumerate(some) if plane.scaled.any()]
+        blank += [plane.index for number, plane in enumerate(some) if number not in visible]
+        for part in tiler.run(_together([some[number].scaled for number in visible])):
             if isinstance(part, Notice):
                 yield part
                 continue
-            stained[part.core] = part.values
-            box = box_in_plane(part.core, zoom, image.shape)
-            yield TileDone(
-                plane=stack.stained_index(index),
-                box=box,
-                values=fitted(part.values, box),
-                fraction=(done + part.fraction) / len(indices),
-            )
-        whole = fitted(stained, (slice(0, image.shape[0]), slice(0, image.shape[1])))
-        yield PlaneDone(plane=stack.stained_index(index), values=whole, done=done + 1, total=len(indices))
-    if blank and len(blank) == len(indices):
-        raise _no_contrast(stack, blank)
-    if blank:
-        yield Notice(message=_empty(stack, blank))
+            box, fraction = box_in_plane(part.core, zoom, stack.plane_shape), (done + part.fraction * len(some)) / total
+            for number, values in zip(visible[part.first :], part.values, strict=False):
+                stains[number][part.core] = values
+                index = stack.stained_index(some[number].index)
+                yield TileDone(plane=index, box=box, values=fitted(values, box), fraction=fraction)
+        for plane, stain in zip(some, stains, strict=True):
+            done += 1
+            whole = fitted(stain, (slice(0, stack.plane_shape[0]), slice(0, stack.plane_shape[1])))
+            yield PlaneDone(plane=stack.stained_index(plane.index), values=whole, done=done, total=total)
 
 
-def _named(stack: Stack, index: PlaneIndex) -> str:
-    """Name a plane for people: "plane t=0, z=3 of cells.tif"; a stack of one plane by its own name."""
-    return f"Plane {_position(stack, index)} of {stack.name}" if index else stack.name
-
-
-def _position(stack: Stack, index: PlaneIndex) -> str:
-    letters = [axis.lower() for axis in stack.axes if axis not in "YX"]
-    return ", ".join(f"{axis}={i}" for axis, i in zip(letters, index, strict=True))
-
-
-def _empty(stack: Stack, blank: list[PlaneIndex]) -> str:
-    if len(blank) == 1:
-        return f"{_named(stack, blank[0])} is constant, its stain is empty."
-    some = "; ".join(_position(stack, index) for index in blank[:_PLANES_NAMED])
-    more = "; …" if len(blank) > _PLANES_NAMED else ""
-    return f"{len(blank)} planes of {stack.name} are constant, their stain is empty: {some}{more}."
-
-
-def _no_contrast(stack: Stack, blank: list[PlaneIndex]) -> ImageError:
-    one, planes = len(blank) == 1, len(stack.planes())
-    got = f"{len(blank)} constant planes" if not one else "a constant plane" if planes > 1 else "a constant image"
-    other = "channel" if stack.channel_count > 1 else "plane" if planes > len(blank) else "image"
-    return ImageError(
-        f"Expected brightfield with contrast in {stack.name}, got {got} (equal pixels); choose another {other}."
-    )
+def _together(planes: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return planes as one array (B, Y, X), a single one without a copy."""
+    return planes[0][None] if len(planes) == 1 else np.array(planes, np.float32)
 
 
 def zoom_for(stack: Stack, model: Model, settings: StainSettings) -> float | None:

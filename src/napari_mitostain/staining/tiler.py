@@ -1,7 +1,8 @@
-"""Run the generator over a plane, with tiles as large as the memory allows."""
+"""Run the generator over planes, with batches and tiles as large as the memory allows."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,52 +17,83 @@ from napari_mitostain.tiling import Box, plan_tiles, stitch
 
 
 @dataclass(frozen=True, slots=True)
-class StainedTile:
-    """The core of a tile (rows and columns of the plane), its stain, and the part of the plane that is done."""
+class StainedTiles:
+    """The same tile of some planes.
 
+    Attributes
+    ----------
+    first : int
+        Which of the planes the first is of, from 0; the others follow it.
+    core : tuple of slice
+        Rows and columns of the plane.
+    values : ndarray of float32
+        Stain (B, h, w).
+    fraction : float
+        Part of all planes that is done.
+    """
+
+    first: int
     core: Box
     values: NDArray[np.float32]
     fraction: float
 
 
 class PlaneTiler:
-    """Stains planes tile by tile, with smaller tiles from the moment that memory does not suffice."""
+    """Stains planes tile by tile, with fewer at once and then smaller tiles once memory does not suffice."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._geometry = predictor.model.geometry
-        self._tile = predictor.tile
+        self._tile, self._most = predictor.tile, sys.maxsize
 
-    def run(self, scaled: NDArray[np.float32]) -> Iterator[StainedTile | Notice]:
-        """Stain a scaled plane (Y, X); after a lack of memory its tiles come again, smaller.
+    def at_once(self, shape: tuple[int, int]) -> int:
+        """Return how many planes of a shape are best stained together: one, unless they are small for the device."""
+        rows, columns = plan_tiles(shape, self._tile, self._geometry).tiles[0].window
+        pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
+        return min(self._most, max(1, self._predictor.room // pixels))
+
+    def run(self, planes: NDArray[np.float32]) -> Iterator[StainedTiles | Notice]:
+        """Stain scaled planes (B, Y, X); after a lack of memory tiles come again, of fewer planes or smaller.
 
         Raises
         ------
         DeviceError
-            If memory does not suffice for the smallest tile.
+            If memory does not suffice for the smallest tile of one plane.
         """
-        while True:
-            plan = plan_tiles(scaled.shape, self._tile, self._geometry)
+        first = 0
+        while first < len(planes):
+            some = planes[first : first + self._most]
             try:
-                for done, (tile, core) in enumerate(stitch(scaled, plan, self._predictor), start=1):
-                    yield StainedTile(tile.core, core, done / len(plan.tiles))
-                return
+                for core, values, fraction in self._tiles(some):
+                    yield StainedTiles(first, core, values, (first + fraction * len(some)) / len(planes))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                failed = self._failed_tile(max(scaled.shape), error)
+                notice = self._go_on_with_less(some.shape, error)
+            else:
+                first += len(some)
+                continue
             # Out here: while the error is handled, its traceback holds the tensors of the forward that failed.
-            self._tile = max(self._geometry.stride, failed // 2)
             self._predictor.release_memory()
-            yield Notice(message=f"Not enough memory for tiles of {failed} pixels, going on with {self._tile}.")
+            yield notice
 
-    def _failed_tile(self, longest: int, error: Exception) -> int:
-        """Return the side of the tile that was too large, unless there is no smaller one."""
-        stride = self._geometry.stride
-        side = -(-min(self._tile, longest) // stride) * stride  # as the plan rounds it
+    def _tiles(self, planes: NDArray[np.float32]) -> Iterator[tuple[Box, NDArray[np.float32], float]]:
+        """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
+        plan = plan_tiles(planes.shape[1:], self._tile, self._geometry)
+        for done, (tile, values) in enumerate(stitch(planes, plan, self._predictor), start=1):
+            yield tile.core, values, done / len(plan.tiles)
+
+    def _go_on_with_less(self, shape: tuple[int, ...], error: Exception) -> Notice:
+        """Halve the planes at once, then the tile, unless there is no smaller one."""
+        count, stride = shape[0], self._geometry.stride
+        if count > 1:
+            self._most = count // 2
+            return Notice(message=f"Not enough memory for {count} planes at once, going on with {self._most}.")
+        side = -(-min(self._tile, max(shape)) // stride) * stride  # as the plan rounds it
         if side == stride:
             raise DeviceError(
                 f"Expected memory for tiles of {side} pixels, got none left on {self._predictor.device}; "
                 "close other programs or choose another device."
             ) from error
-        return side
+        self._tile = max(stride, side // 2)
+        return Notice(message=f"Not enough memory for tiles of {side} pixels, going on with {self._tile}.")

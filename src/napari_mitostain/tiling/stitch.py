@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_mitostain.tiling.plan import Plan, Tile
 
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
-"""From a window (h, w) to its result (h, w)."""
+"""From a window (h, w), or one of several planes (B, h, w), to its result of the same shape."""
 
 
 def stitch(
@@ -22,16 +22,16 @@ def stitch(
     Parameters
     ----------
     image : ndarray
-        Plane (Y, X) of the plan's shape.
+        Plane (Y, X) of the plan's shape, or several (B, Y, X), whose windows are then handed over together.
     plan : Plan
     predict : callable
         Applied to every window; the identity gives the image back.
     tiles : iterable of Tile, optional
         In which order; the plan's own by default.
     """
-    padded = np.pad(image, plan.padding, mode="reflect")
+    padded = np.pad(image, [*[(0, 0)] * (image.ndim - 2), *plan.padding], mode="reflect")
     for tile in plan.tiles if tiles is None else tiles:
-        yield tile, predict(padded[tile.window])[tile.crop]
+        yield tile, predict(padded[..., *tile.window])[..., *tile.crop]
 
 
 def stitched(image: NDArray[Any], plan: Plan, predict: Predict) -> NDArray[Any]:
