@@ -26,13 +26,18 @@ class Unit:
         Position of the plane in the stack.
     box : tuple of slice
         Rows and columns of the plane.
-    is_block : bool
-        Whether there is more of the plane.
+    boxes : tuple of tuple of slice
+        All boxes of the plane.
     """
 
     plane: PlaneIndex
     box: Box
-    is_block: bool = False
+    boxes: tuple[Box, ...]
+
+    @property
+    def is_block(self) -> bool:
+        """Whether there is more of the plane."""
+        return len(self.boxes) > 1
 
     @property
     def name(self) -> str:
@@ -41,8 +46,15 @@ class Unit:
         return "-".join([*map(str, self.plane), *place]) or "plane"
 
 
-def units_of(stack: Stack, channel: int = 0) -> list[Unit]:
+def units_of(stack: Stack, channel: int = 0, whole: bool = False) -> list[Unit]:
     """Cut a channel of a stack into units; their boxes cover each plane once.
+
+    Parameters
+    ----------
+    stack : Stack
+    channel : int
+    whole : bool
+        Leave planes whole, however large.
 
     Raises
     ------
@@ -50,10 +62,10 @@ def units_of(stack: Stack, channel: int = 0) -> list[Unit]:
         If there is no such channel.
     """
     height, width = stack.plane_shape
-    is_large = height * width > BLOCK**2
+    is_large = not whole and height * width > BLOCK**2
     sides = [list(_cut(length)) if is_large else [slice(0, length)] for length in (height, width)]
-    boxes = list(product(*sides))
-    return [Unit(plane, (rows, columns), is_large) for plane in stack.planes(channel) for rows, columns in boxes]
+    boxes = tuple((rows, columns) for rows, columns in product(*sides))
+    return [Unit(plane, box, boxes) for plane in stack.planes(channel) for box in boxes]
 
 
 def _cut(length: int) -> Iterator[slice]:
@@ -61,3 +73,25 @@ def _cut(length: int) -> Iterator[slice]:
     parts = -(-length // BLOCK)
     side = -(-length // (parts * _STEP)) * _STEP
     yield from (slice(start, min(start + side, length)) for start in range(0, length, side))
+
+
+def moved(box: Box, rows: int, columns: int) -> Box:
+    """Return a box so many rows and columns further on."""
+    return (
+        slice(box[0].start + rows, box[0].stop + rows),
+        slice(box[1].start + columns, box[1].stop + columns),
+    )
+
+
+def inside(box: Box, around: Box) -> Box:
+    """Return where a box lies in a larger one."""
+    return moved(box, -around[0].start, -around[1].start)
+
+
+def widened(box: Box, reach: int, shape: tuple[int, int]) -> Box:
+    """Return a box with so many more pixels on all sides, as far as the plane goes."""
+    rows, columns = (
+        slice(max(0, side.start - reach), min(length, side.stop + reach))
+        for side, length in zip(box, shape, strict=True)
+    )
+    return rows, columns

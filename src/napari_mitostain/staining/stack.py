@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import StainSettings
-from napari_mitostain.errors import ImageError
+from napari_mitostain.errors import ImageError, NoContrastError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_array, scale_brightfield
 from napari_mitostain.model.library import DEFAULT_MODEL
@@ -98,8 +98,9 @@ def stain_stack(
     Raises
     ------
     ImageError
-        If there is no such channel, if resampling would change the size beyond reason or, after the last plane, if no
-        plane had any contrast.
+        If there is no such channel, or if resampling would change the size beyond reason.
+    NoContrastError
+        After the last plane, if no plane had any contrast.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
     tiler = PlaneTiler(Predictor(model, settings))
@@ -133,7 +134,7 @@ def stain_stack(
         whole = fitted(stained, (slice(0, image.shape[0]), slice(0, image.shape[1])))
         yield PlaneDone(plane=stack.stained_index(index), values=whole, done=done + 1, total=len(indices))
     if blank and len(blank) == len(indices):
-        raise _no_contrast(stack, blank)
+        raise no_contrast(stack, blank)
     if blank:
         yield Notice(message=_empty(stack, blank))
 
@@ -156,11 +157,12 @@ def _empty(stack: Stack, blank: list[PlaneIndex]) -> str:
     return f"{len(blank)} planes of {stack.name} are constant, their stain is empty: {some}{more}."
 
 
-def _no_contrast(stack: Stack, blank: list[PlaneIndex]) -> ImageError:
+def no_contrast(stack: Stack, blank: Sequence[PlaneIndex]) -> NoContrastError:
+    """Return the error of a stack whose planes are all constant."""
     one, planes = len(blank) == 1, len(stack.planes())
     got = f"{len(blank)} constant planes" if not one else "a constant plane" if planes > 1 else "a constant image"
     other = "channel" if stack.channel_count > 1 else "plane" if planes > len(blank) else "image"
-    return ImageError(
+    return NoContrastError(
         f"Expected brightfield with contrast in {stack.name}, got {got} (equal pixels); choose another {other}."
     )
 

@@ -32,8 +32,8 @@ class PlaneTiler:
         self._geometry = predictor.model.geometry
         self._tile = predictor.tile
 
-    def run(self, scaled: NDArray[np.float32]) -> Iterator[StainedTile | Notice]:
-        """Stain a scaled plane (Y, X); after a lack of memory its tiles come again, smaller.
+    def run(self, scaled: NDArray[np.float32], within: Box | None = None) -> Iterator[StainedTile | Notice]:
+        """Stain a scaled plane (Y, X), or a box within it; after a lack of memory its tiles come again, smaller.
 
         Raises
         ------
@@ -41,7 +41,7 @@ class PlaneTiler:
             If memory does not suffice for the smallest tile.
         """
         while True:
-            plan = plan_tiles(scaled.shape, self._tile, self._geometry)
+            plan = plan_tiles(scaled.shape, self._tile, self._geometry, within)
             try:
                 for done, (tile, core) in enumerate(stitch(scaled, plan, self._predictor), start=1):
                     yield StainedTile(tile.core, core, done / len(plan.tiles))

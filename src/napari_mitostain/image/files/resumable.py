@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -101,10 +100,7 @@ class ResumableWriter:
 
     def record(self, unit: Unit) -> Record | None:
         """Return what an earlier run, or another process, recorded of a unit."""
-        try:
-            return Record(**json.loads((self._records / unit.name).read_bytes()))
-        except (OSError, ValueError, TypeError):  # absent, or cut off by a power cut
-            return None
+        return self._recorded(self._records / unit.name)
 
     def is_finished(self, unit: Unit, source: str) -> bool:
         """Tell whether a unit was finished, from pixels of the same digest, and is on the disk as it was written."""
@@ -129,6 +125,12 @@ class ResumableWriter:
     def _stored(self, unit: Unit) -> str:
         return digest(self._writer.read_box(self._like.stained_index(unit.plane), unit.box))
 
+    def _recorded(self, path: Path) -> Record | None:
+        try:
+            return Record(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):  # absent, or cut off by a power cut
+            return None
+
     def _acquire(self) -> None:
         try:
             self._lock.acquire(timeout=_PATIENCE_SECONDS)
@@ -141,10 +143,15 @@ class ResumableWriter:
     def _leave(self, is_complete: bool = False) -> None:
         """Let go of the files, and keep the folder only while there is something in it to go on with."""
         self._writer.let_go()
-        has_records = any(not entry.name.startswith(".") for entry in os.scandir(self._records))
+        is_needed = not is_complete and self._has_work()
         self._lock.release()
-        if is_complete or not has_records:
+        if not is_needed:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _has_work(self) -> bool:
+        """Tell whether anything is finished that took work."""
+        found = (self._recorded(path) for path in self._records.iterdir() if not path.name.startswith("."))
+        return any(record is not None and not record.is_empty for record in found)
 
 
 def unfinished(path: Path) -> list[Path]:
