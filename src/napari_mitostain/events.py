@@ -112,6 +112,13 @@ class FileDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsKept(Event):
+    """So many planes, or blocks of planes, of a stain were finished by an earlier run, and are as it left them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartDone(Event):
     """Another process has done a part of the job, or is still at it; a place to stop at.
 

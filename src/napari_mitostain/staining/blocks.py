@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import astuple
 
 import numpy as np
@@ -21,20 +21,28 @@ from napari_mitostain.tiling import Box
 
 
 class BlockStainer:
-    """Stains blocks of one stack; remembers how the plane that it is at is scaled."""
+    """Stains blocks of one stack; remembers how its planes are scaled.
 
-    def __init__(self, stack: Stack, model: Model, settings: StainSettings) -> None:
-        self._stack, self._model = stack, model
+    Parameters
+    ----------
+    stack : Stack
+    model : Model
+    settings : StainSettings
+    scalings : mapping
+        From the planes that were measured before to how they are scaled.
+    """
+
+    def __init__(
+        self, stack: Stack, model: Model, settings: StainSettings, scalings: Mapping[PlaneIndex, BlockScaling]
+    ) -> None:
+        self._stack, self._model, self._scalings = stack, model, dict(scalings)
         self._tiler = PlaneTiler(Predictor(model, settings))
-        self._measured: tuple[PlaneIndex, BlockScaling] | None = None
 
-    def scaling(self, plane: PlaneIndex, boxes: Sequence[Box]) -> Generator[Event, None, BlockScaling]:
-        """Measure a plane by the boxes that cover it, unless it was measured last."""
-        if self._measured is None or self._measured[0] != plane:
-            measuring = measure_plane(self._stack, plane, boxes, self._model.card.scaling)
-            found = yield from _told(measuring, 2 * len(boxes))
-            self._measured = (plane, found)
-        return self._measured[1]
+    def scaling(self, unit: Unit) -> Generator[Event, None, BlockScaling]:
+        """Return how the plane of a block is scaled; measures it unless it was."""
+        if unit.plane not in self._scalings:
+            self._scalings[unit.plane] = yield from measured(self._stack, unit, self._model)
+        return self._scalings[unit.plane]
 
     def source(self, unit: Unit, scaling: BlockScaling) -> tuple[NDArray[np.float32], Box, str]:
         """Read what a block depends on: scaled pixels, where in them the block lies, and a digest of both."""
@@ -64,11 +72,15 @@ class BlockStainer:
         return stain
 
 
-def _told(measuring: Generator[int, None, BlockScaling], total: int) -> Generator[Event, None, BlockScaling]:
-    """Turn the steps of a measurement into events."""
+def measured(stack: Stack, unit: Unit, model: Model) -> Generator[Event, None, BlockScaling]:
+    """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
+    measuring = measure_plane(stack, unit.plane, unit.boxes, model.card.scaling)
     while True:
         try:
-            yield Measured(done=next(measuring), total=total)
+            yield Measured(done=next(measuring), total=2 * len(unit.boxes))
         except StopIteration as stop:
             found: BlockScaling = stop.value
-            return found
+            break
+    if found.has_holes:
+        yield Notice(message=f"{stack.name} has pixels that are not finite, the median of others stands in.")
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.events import Event, FileDone, Notice, TileDone
+from napari_mitostain.events import Event, FileDone, Notice, TileDone, UnitsKept
 from napari_mitostain.image import Stack, Unit, notice_of_first_channel, require_apart, units_of
 from napari_mitostain.image.files import (
     SUFFIXES,
@@ -26,7 +26,7 @@ from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.finished import FinishedFiles
 from napari_mitostain.staining.stack import zoom_for
-from napari_mitostain.staining.units import require_contrast, stain_units
+from napari_mitostain.staining.units import kept_notice, require_contrast, stain_units
 
 CHANNEL_NAME = "Mitochondria (digitally predicted)"
 
@@ -66,11 +66,14 @@ def stain_file(
     ------
     FileError, ImageError
     """
-    image = open_image(source, output, model, settings, channel, overwrite)
+    image, kept = open_image(source, output, model, settings, channel, overwrite), 0
     with image.writer as writer:
         yield from image.notices
-        yield from stain_units(image.stack, writer, model, settings, image.channel, image.units)
+        for event in stain_units(image.stack, writer, model, settings, image.channel, image.units):
+            kept += event.count if isinstance(event, UnitsKept) else 0
+            yield event
         require_contrast(image.stack, writer, image.units)
+    yield from kept_notice(kept, image.stack)
     yield FileDone(source=str(source), output=str(output))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Self
 
 from numpy.typing import NDArray
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import NoContrastError
-from napari_mitostain.events import Event, Measured, Notice, PlaneDone
+from napari_mitostain.events import Event, Measured, Notice, PlaneDone, UnitsKept
 from napari_mitostain.image import Box, PlaneIndex, Stack, Unit
+from napari_mitostain.image.block_scaling import BlockScaling
 from napari_mitostain.image.files import ResumableWriter, digest
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.blocks import BlockStainer
@@ -20,20 +22,37 @@ from napari_mitostain.staining.stack import no_contrast, stain_stack
 
 
 def stain_units(
-    stack: Stack, writer: ResumableWriter, model: Model, settings: StainSettings, channel: int, units: Sequence[Unit]
+    stack: Stack,
+    writer: ResumableWriter,
+    model: Model,
+    settings: StainSettings,
+    channel: int,
+    units: Sequence[Unit],
+    scalings: Mapping[PlaneIndex, BlockScaling] = MappingProxyType({}),
 ) -> Iterator[Event]:
     """Stain units of a stack into a writer, except those that are finished already.
 
     A unit counts as finished if the digests of its pixels in the stack, and of its stain on the disk, are those that
     were recorded.
 
+    Parameters
+    ----------
+    stack : Stack
+    writer : ResumableWriter
+    model : Model
+    settings : StainSettings
+    channel : int
+    units : sequence of Unit
+    scalings : mapping
+        How planes that are stained in blocks are scaled, as far as they were measured.
+
     Yields
     ------
     Event
-        Those of `stain_stack`; `Measured` as units are looked at, and a `Notice` if any was finished.
+        Those of `stain_stack`, but of blocks only `TileDone`; `Measured` as units are looked at, `UnitsKept`.
     """
     if units and units[0].is_block:
-        yield from _stain_blocks(stack, writer, model, settings, units)
+        yield from _stain_blocks(writer, BlockStainer(stack, model, settings, scalings), units)
     else:
         yield from _stain_planes(stack, writer, model, settings, channel, units)
 
@@ -53,7 +72,7 @@ def _stain_planes(
     stack: Stack, writer: ResumableWriter, model: Model, settings: StainSettings, channel: int, units: Sequence[Unit]
 ) -> Iterator[Event]:
     left = yield from _unfinished_planes(stack, writer, units)
-    yield from _kept(len(units) - len(left), len(units), stack)
+    yield UnitsKept(count=len(units) - len(left))
     if not left:
         return
     witness, unit_at = _Witness.of(stack), {stack.stained_index(unit.plane): unit for unit in left}
@@ -76,12 +95,20 @@ def _unfinished_planes(
     return left
 
 
-def _stain_blocks(
-    stack: Stack, writer: ResumableWriter, model: Model, settings: StainSettings, units: Sequence[Unit]
-) -> Iterator[Event]:
-    stainer, kept = BlockStainer(stack, model, settings), 0
+def kept_notice(count: int, stack: Stack) -> Iterator[Notice]:
+    """Say how many units were finished before, if any."""
+    if count:
+        one = "Part" if count == 1 else f"{count} parts"
+        yield Notice(
+            message=f"{one} of the stain of {stack.name} had been finished by an earlier run, and the digests of input "
+            "and stain are those that it recorded."
+        )
+
+
+def _stain_blocks(writer: ResumableWriter, stainer: BlockStainer, units: Sequence[Unit]) -> Iterator[Event]:
+    kept = 0
     for done, unit in enumerate(units):
-        scaling = yield from stainer.scaling(unit.plane, unit.boxes)
+        scaling = yield from stainer.scaling(unit)
         scaled, core, source = stainer.source(unit, scaling)
         if writer.is_finished(unit, source):
             kept += 1
@@ -89,15 +116,7 @@ def _stain_blocks(
             continue
         stain = yield from stainer.run(unit, scaled, core, done, len(units))
         writer.write(unit, stain, source)
-    yield from _kept(kept, len(units), stack)
-
-
-def _kept(count: int, total: int, stack: Stack) -> Iterator[Notice]:
-    if count:
-        yield Notice(
-            message=f"{count} of {total} parts of {stack.name} were finished by an earlier run; their digests are "
-            "those that it recorded."
-        )
+    yield UnitsKept(count=kept)
 
 
 @dataclass(frozen=True)
