@@ -70,6 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
                     notices.append(event.message)
     except MitostainError as error:
         failure = error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on with what is finished") from None
     seconds = round(time.monotonic() - started, 3)
     if arguments.json:
         result = {"outputs": outputs, "notices": notices, "seconds": seconds}
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     if failure is not None:
         raise failure
     if not arguments.json:
-        print(f"Stained {len(outputs)} image(s) in {seconds:.1f} s with {model.card.name}: {arguments.output}")
+        print(f"{len(outputs)} image(s) stained with {model.card.name} in {seconds:.1f} s: {arguments.output}")
         print(model.card.limits)
 
 
