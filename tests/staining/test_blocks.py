@@ -17,7 +17,7 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import FileDone, Notice, TileDone, UnitsKept
 from napari_mitostain.image import load_array, scaling, units, units_of
-from napari_mitostain.image.files import read_stack, write_zarr
+from napari_mitostain.image.files import read_stack, read_tiff, write_zarr
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining import stain, stain_file
 
@@ -140,3 +140,15 @@ def test_memory_grows_neither_with_the_size_of_a_plane_nor_with_the_number_of_pl
     # As a whole, the large plane would be held in two copies of float32 at least: 2.7 MB.
     assert large < small + 576 * 576 * 4
     assert many < small + 288 * 288 * 4
+
+
+def test_page_larger_than_memory_is_read_by_its_tiles(
+    tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_tiff, "BLOCK", 96)
+    image = plane_of((300, 270)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", image, tile=(32, 32), compression="zlib")
+    stack = read_stack(tmp_path / "in.tif")
+    assert stack.data._source.chunks == (32, 32)
+    list(stain_file(tmp_path / "in.tif", tmp_path / "out.tif", tiny_model, EXACT))
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "out.tif"), stain(image, tiny_model, EXACT), atol=1e-4)

@@ -1,6 +1,7 @@
 """Staining: every job is an iterator of events.
 
-Whoever drains it may stop at any event; closing the iterator cancels the job and leaves no partial file behind.
+Whoever drains it may stop at any event; closing the iterator cancels the job. No output has its name before it is
+complete; what is finished of one that is not lies hidden beside it, for the next call.
 """
 
 from napari_mitostain.staining.files import provenance, stain_file, stain_folder
