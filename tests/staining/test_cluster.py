@@ -22,7 +22,8 @@ from napari_mitostain.events import Event, FileDone, Notice, PartDone
 from napari_mitostain.image.files import unfinished
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.staining import spread, stain_file, stain_folder
-from napari_mitostain.staining.crew import Crew, cluster_crew
+from napari_mitostain.staining.cluster import cluster_crew
+from napari_mitostain.staining.crew import Crew
 from napari_mitostain.staining.spread import stain_spread
 
 SLOW = StainSettings(device="cpu", precision="float32", tile=16)

@@ -12,7 +12,7 @@ import pytest
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError, SchedulerError
 from napari_mitostain.staining import crew as crew_module
-from napari_mitostain.staining.crew import _LocalCrew, suitable_workers
+from napari_mitostain.staining.crew import LocalCrew, suitable_workers
 from napari_mitostain.staining.parts import FilesPart, Report, Task
 
 TASK = Task("tiny", "hash", StainSettings(device="cpu"), None, False, {})
@@ -35,7 +35,7 @@ class Here(Executor):
 
 
 def test_every_part_is_reported_once() -> None:
-    assert list(_LocalCrew(Here(Report(()))).run(TASK, PARTS)) == [Report(())] * 3
+    assert list(LocalCrew(Here(Report(()))).run(TASK, PARTS)) == [Report(())] * 3
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_every_part_is_reported_once() -> None:
 )
 def test_what_ends_a_part_ends_the_job(raised: Exception, expected: type[Exception], words: str) -> None:
     with pytest.raises(expected, match=words):
-        list(_LocalCrew(Here(raised)).run(TASK, PARTS))
+        list(LocalCrew(Here(raised)).run(TASK, PARTS))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,18 @@ def test_one_process_for_each_gpu_or_for_each_core_if_it_pays(
 ) -> None:
     monkeypatch.setattr(crew_module, "gpu_count", lambda: gpus)
     monkeypatch.setattr(crew_module, "cores", lambda: 6)
+    monkeypatch.setattr(crew_module, "memory", lambda: 100 * 2**30)
     monkeypatch.setattr(crew_module, "_WORTH_BYTES", 100)
     (tmp_path / "a.tif").write_bytes(bytes(size))
     assert suitable_workers(tmp_path, device, wanted) == expected
-    if wanted is None and not gpus:
+    if wanted is None:
         assert suitable_workers(tmp_path / "a.tif", device) == (1, 0)
+
+
+def test_no_more_processes_than_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew_module, "gpu_count", lambda: 0)
+    monkeypatch.setattr(crew_module, "cores", lambda: 64)
+    monkeypatch.setattr(crew_module, "memory", lambda: 8 * 2**30)
+    monkeypatch.setattr(crew_module, "_WORTH_BYTES", 1)
+    (tmp_path / "a.tif").write_bytes(b"12")
+    assert suitable_workers(tmp_path) == (5, 0)  # of 1.5 GiB each

@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _processes(arguments: argparse.Namespace) -> AbstractContextManager[Crew | None]:
     """Return the processes that do the work: of a cluster, of this machine, or None for this one alone."""
-    from napari_mitostain.staining.crew import cluster_crew, local_crew, suitable_workers
+    from napari_mitostain.staining.cluster import cluster_crew
+    from napari_mitostain.staining.crew import local_crew, suitable_workers
 
     if arguments.scheduler is not None:
         if arguments.workers is not None:

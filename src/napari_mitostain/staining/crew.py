@@ -20,22 +20,23 @@ from typing import Any
 
 from napari_mitostain.config import Device, StainSettings
 from napari_mitostain.errors import MitostainError, SchedulerError
-from napari_mitostain.events import Event, Notice, PartDone
+from napari_mitostain.events import Event, PartDone
 from napari_mitostain.image.files import is_image_folder
 from napari_mitostain.model.device import gpu_count
-from napari_mitostain.staining.files import computed_here
 from napari_mitostain.staining.parts import Part, Report, Task, do_part, use_threads
+from napari_mitostain.staining.provenance import computed_here
 
-_BEAT_SECONDS = 0.5
+BEAT_SECONDS = 0.5
 """How often a job that waits says that it does, so that it can be stopped."""
 
 _IN_FLIGHT = 256
 """Parts handed out at a time, at least: a folder of a million images is not sent to the scheduler at once."""
 
-_CONNECT_SECONDS = 5
-
 _WORTH_BYTES = 2**26
 """Of a folder, from which on several processes pay: each of them takes some seconds to begin."""
+
+_PROCESS_BYTES = 3 * 2**29
+"""That a process may need."""
 
 
 class Crew(ABC):
@@ -72,7 +73,7 @@ class Crew(ABC):
                 waiting |= {self._executor.submit(self.do_part, task, part) for part in islice(left, room)}
                 if not waiting:
                     return
-                done, waiting = wait(waiting, _BEAT_SECONDS, FIRST_COMPLETED)
+                done, waiting = wait(waiting, BEAT_SECONDS, FIRST_COMPLETED)
                 if not done:
                     yield None
                 for future in done:
@@ -80,18 +81,24 @@ class Crew(ABC):
         except MitostainError:
             raise
         except Exception as error:
-            raise self.failure(error) from error
+            if (failure := self.failure(error)) is error:
+                raise
+            raise failure from error
         finally:
             for future in waiting:
                 future.cancel()
 
 
-class _LocalCrew(Crew):
+class LocalCrew(Crew):
+    """Processes of this machine."""
+
     def ready(self, settings: StainSettings) -> Generator[Event, None, dict[str, str]]:
+        """Return what this process computes with, as all others do."""
         yield PartDone(fraction=0)
         return computed_here(settings)
 
     def failure(self, error: Exception) -> Exception:
+        """Say that a process was killed; anything else is a bug."""
         if not isinstance(error, BrokenProcessPool):
             return error
         return SchedulerError(
@@ -114,7 +121,7 @@ def local_crew(workers: int, gpus: int = 0) -> Iterator[Crew]:
     threads = max(1, cores() // workers)
     executor = ProcessPoolExecutor(workers, context, _begin, (context.Value("i", 0), gpus, threads))
     try:
-        yield _LocalCrew(executor)
+        yield LocalCrew(executor)
     finally:
         for child in set(active_children()) - others:
             child.kill()  # outputs are written so that it does no harm
@@ -124,8 +131,8 @@ def local_crew(workers: int, gpus: int = 0) -> Iterator[Crew]:
 def suitable_workers(source: Path, device: Device = "auto", wanted: int | None = None) -> tuple[int, int]:
     """Choose how many processes stain a file or folder on this machine.
 
-    One for each GPU; without a GPU one for each core, as far as memory goes, if a folder holds so much that it pays;
-    else one, whose network computes with all cores.
+    One for each GPU if there are several files or planes; without a GPU one for each core, as far as memory goes, if a
+    folder holds so much that it pays; else one, whose network computes with all cores.
 
     Parameters
     ----------
@@ -143,17 +150,25 @@ def suitable_workers(source: Path, device: Device = "auto", wanted: int | None =
     gpus = gpu_count() if device in ("auto", "cuda") else 0
     if wanted is not None:
         return wanted, gpus
+    is_folder = is_image_folder(source)
     if gpus:
-        return gpus, gpus
-    if device == "mps" or not is_image_folder(source):
+        return (gpus, gpus) if is_folder or source.suffix.lower() == ".zarr" else (1, 0)
+    if device == "mps" or not is_folder:
         return 1, 0
     size = sum(path.stat().st_size for path in source.iterdir() if path.is_file())
-    return (cores() if size >= _WORTH_BYTES else 1), 0
+    return (max(1, min(cores(), memory() // _PROCESS_BYTES)) if size >= _WORTH_BYTES else 1), 0
 
 
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Return the bytes of this machine's memory, or a number beyond all need where it does not tell."""
+    if not hasattr(os, "sysconf"):
+        return 2**62
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _begin(counter: Any, gpus: int, threads: int) -> None:
@@ -173,82 +188,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait_for([parent.sentinel])
         os._exit(1)
-
-
-def _do_part_on_worker(task: Task, part: Part) -> Report:
-    """Do a part with all threads of a worker: it does one at a time."""
-    from distributed import get_worker
-
-    use_threads(get_worker().state.nthreads)  # counts for this thread of Python only
-    return do_part(task, part)
-
-
-class _ClusterCrew(Crew):
-    do_part = staticmethod(_do_part_on_worker)
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(client.get_executor(pure=False))
-        self._client = client
-
-    def ready(self, settings: StainSettings) -> Generator[Event, None, dict[str, str]]:
-        is_told = False
-        while not self._client.scheduler_info()["workers"]:
-            if not is_told:
-                yield Notice(message="No worker has joined the scheduler yet; the work begins when one does.")
-                is_told = True
-            threading.Event().wait(_BEAT_SECONDS)
-            yield PartDone(fraction=0)
-        try:
-            found = self._client.run(computed_here, settings)
-        except MitostainError:
-            raise
-        except Exception as error:
-            raise self.failure(error) from error
-        kinds = {tuple(sorted(each.items())) for each in found.values()}
-        if len(kinds) > 1:
-            told = " and ".join(" in ".join(dict(kind).values()) for kind in sorted(kinds))
-            raise SchedulerError(
-                f"Expected workers that all compute alike, got some on {told}; name one with --device and --precision."
-            )
-        return dict(kinds.pop())
-
-    def failure(self, error: Exception) -> Exception:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        return SchedulerError(
-            f"Expected workers that do their part, got {type(error).__name__} ({reason}); look into their logs and run "
-            "the same command again, it goes on."
-        )
-
-
-@contextmanager
-def cluster_crew(address: str) -> Iterator[Crew]:
-    """Use the workers of a dask.distributed scheduler.
-
-    Parameters
-    ----------
-    address : str
-        Such as "tcp://10.0.0.1:8786", or the scheduler's ``--scheduler-file``.
-
-    Raises
-    ------
-    SchedulerError
-        If distributed is not installed, or nobody answers.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise SchedulerError(
-            "Expected the package distributed, which talks to a scheduler, got none; install it with pip install "
-            '"napari-mitostain[cluster]".'
-        ) from error
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-    try:
-        client: Any = Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
-    except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".;") or type(error).__name__
-        raise SchedulerError(
-            f"Expected a dask scheduler at {address}, got no answer ({reason}); start one with dask scheduler, "
-            "or check the address."
-        ) from error
-    with client:
-        yield _ClusterCrew(client)

@@ -20,8 +20,10 @@ from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import BUNDLED, find_weights
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.staining.blocks import measured
-from napari_mitostain.staining.files import computed_here, left_out, open_image, provenance, stain_into_folder
+from napari_mitostain.staining.files import open_image
 from napari_mitostain.staining.finished import FinishedFiles
+from napari_mitostain.staining.folder import left_out, stain_into_folder
+from napari_mitostain.staining.provenance import computed_here, provenance
 from napari_mitostain.staining.units import stain_units
 
 _ONE_AT_A_TIME = threading.Lock()

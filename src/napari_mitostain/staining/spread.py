@@ -14,17 +14,11 @@ from napari_mitostain.image.files import is_image_folder
 from napari_mitostain.image.files.formats import file_format
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.crew import Crew
-from napari_mitostain.staining.files import (
-    OpenImage,
-    end_of_folder,
-    images_to_stain,
-    left_out,
-    open_image,
-    provenance,
-    stain_file,
-)
+from napari_mitostain.staining.files import OpenImage, open_image, stain_file
 from napari_mitostain.staining.finished import FinishedFiles
+from napari_mitostain.staining.folder import end_of_folder, images_to_stain, left_out
 from napari_mitostain.staining.parts import FilesPart, MeasurePart, Part, Task, UnitsPart, portable_name
+from napari_mitostain.staining.provenance import provenance
 from napari_mitostain.staining.units import kept_notice, require_contrast
 
 _PIXELS = 2**24
