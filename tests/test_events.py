@@ -17,12 +17,14 @@ from napari_mitostain.events import (
     Measured,
     Notice,
     PairDone,
+    PartDone,
     PlaneDone,
     RunDone,
     RunStarted,
     StartScored,
     StepDone,
     TileDone,
+    UnitsKept,
 )
 
 TILE = TileDone(plane=(1,), box=(slice(0, 2), slice(0, 3)), values=np.zeros((2, 3), np.float32), fraction=0.5)
@@ -40,6 +42,8 @@ EVENTS = [
     Finding(
         severity="warning", message="Shift it.", acquisition="a", shift=(7, -5), picture=np.zeros((2, 9, 3), np.uint8)
     ),
+    PartDone(fraction=0.5),
+    UnitsKept(count=3),
     StartScored(scores={"start": {"ssim": 0.4}, "constant": {"ssim": 0.3}}),
 ]
 

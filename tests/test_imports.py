@@ -49,6 +49,7 @@ LIBRARIES = {
     "torch": {"model", "staining", "training", "evaluation", "benchmarking", "_qt"},
     "safetensors": {"model"},
     "openvino": {"model"},
+    "distributed": {"staining"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
 }
@@ -94,8 +95,8 @@ THREAD_MAKERS = {"Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor",
 
 
 @pytest.mark.parametrize("file", sorted(FILES))
-def test_only_the_jobs_of_the_viewer_and_prefetching_start_threads(file: str) -> None:
-    if file in ("_qt/jobs.py", "prefetching.py"):
+def test_only_the_jobs_of_the_viewer_prefetching_and_the_crew_start_threads_or_processes(file: str) -> None:
+    if file in ("_qt/jobs.py", "prefetching.py", "staining/crew.py"):
         return
     names = set(imported(FILES[file]))
     assert not [name for name in names if name.startswith(THREADS)]

@@ -2,4 +2,5 @@
 
 from napari_mitostain.cli import main
 
-raise SystemExit(main())
+if __name__ == "__main__":  # the processes that `mitostain stain` starts import this file too
+    raise SystemExit(main())

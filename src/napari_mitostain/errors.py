@@ -23,6 +23,10 @@ class ImageError(MitostainError, ValueError):
     """The image itself cannot be used: its shape, axes, data type or content."""
 
 
+class NoContrastError(ImageError):
+    """Nothing can be seen in the image: each of its planes is constant."""
+
+
 class FileError(MitostainError, OSError):
     """A file or folder cannot be read or written."""
 
@@ -37,6 +41,10 @@ class ModelError(MitostainError, ValueError):
 
 class DeviceError(MitostainError, RuntimeError):
     """The requested device is not there or ran out of memory."""
+
+
+class SchedulerError(MitostainError, ConnectionError):
+    """The scheduler of a cluster, or the package to talk to it, cannot be reached, or its workers fail."""
 
 
 class TrainingError(MitostainError, RuntimeError):

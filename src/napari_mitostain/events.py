@@ -97,10 +97,38 @@ class Measured(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDone(Event):
-    """A stain was written to a file."""
+    """A stain is in its file.
+
+    Attributes
+    ----------
+    source, output : str
+    kept : bool
+        Whether an earlier run has written it.
+    """
 
     source: str
     output: str
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsKept(Event):
+    """So many planes, or blocks of planes, of a stain were finished by an earlier run, and are as it left them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDone(Event):
+    """Another process has done a part of the job, or is still at it; a place to stop at.
+
+    Attributes
+    ----------
+    fraction : float
+        Part of the whole job that is done, in [0, 1].
+    """
+
+    fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +271,7 @@ class RunDone(Event):
     verdict: str = ""
 
 
-PASSING = (StepDone, Measured)
+PASSING = (StepDone, Measured, PartDone)
 """Events that are too many to be recorded: they are for progress bars, and places to stop at."""
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_folder_is_stained_and_the_bad_one_named(
     (source / "b.tif").write_text("no image")
     done = mitostain("stain", source, tmp_path / "out", "--model", model_file)
     assert done.status == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.tif", "c.tif"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["a.tif", "c.tif"]
     *notices, error = done.err.splitlines()
     assert [line.split(" was left out")[0] for line in notices] == ["mitostain: b.tif"]
     assert "1 that cannot: b.tif" in error
@@ -101,21 +102,71 @@ def test_overwrite_replaces(mitostain: Any, tmp_path: Path, plane_file: Path, mo
     assert tifffile.imread(tmp_path / "out.tif").dtype == np.float32
 
 
-def test_ctrl_c_leaves_no_partial_file_and_130(tmp_path: Path, cells: np.ndarray, model_file: Path) -> None:
+def test_ctrl_c_leaves_no_output_and_130(tmp_path: Path, cells: np.ndarray, model_file: Path) -> None:
     tifffile.imwrite(tmp_path / "long.tif", np.stack([cells] * 4000), metadata={"axes": "ZYX"})
     output = tmp_path / "out" / "stain.tif"
     command = [sys.executable, "-m", "napari_mitostain", "stain", tmp_path / "long.tif", output, "--model", model_file]
     process = subprocess.Popen([*command, "--tile", "4"], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
-    while not output.parent.exists() or not [*output.parent.iterdir()]:  # until it writes
+    while not output.parent.exists() or not [*output.parent.glob(".*")]:  # until it writes
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert err == "mitostain: interrupted\n"
-    assert not [*output.parent.iterdir()]
+    assert err == "mitostain: interrupted; the same command goes on with what is finished\n"
+    assert not [*output.parent.glob("[!.]*")]
+
+
+def run_until_killed(command: list[object], is_time: Callable[[], bool]) -> None:
+    """Start a command and end it as a cut of the power would."""
+    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not is_time():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_batch_that_was_killed_goes_on_and_its_stains_are_those_of_one_run(
+    mitostain: Any, tmp_path: Path, cells: np.ndarray, model_file: Path, workers: int
+) -> None:
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for number in range(12):
+        tifffile.imwrite(source / f"{number}.tif", np.stack([np.roll(cells, shift, 1) for shift in (number, 30)]))
+    options = ["--model", model_file, "--precision", "float32", "--device", "cpu", "--tile", 16]
+    command = [sys.executable, "-m", "napari_mitostain", "stain", source, output, *options, "--workers", workers]
+    run_until_killed(command, lambda: len([*output.glob("[!.]*")]) >= 3)
+    assert len([*output.glob("[!.]*")]) < 12
+    done = mitostain("stain", source, output, *options, "--json")
+    assert ["stained by an earlier run" in notice for notice in done.json["notices"]] == [True]
+    assert len(done.json["outputs"]) == 12
+    assert sorted(path.name for path in output.iterdir()) == sorted([".mitostain", *(f"{n}.tif" for n in range(12))])
+    mitostain("stain", source, tmp_path / "once", *options)
+    for path in source.iterdir():
+        stains = [tifffile.imread(folder / path.name) for folder in (output, tmp_path / "once")]
+        np.testing.assert_array_equal(*stains)
+
+
+def test_address_without_a_scheduler_is_one_sentence(mitostain: Any, tmp_path: Path, plane_file: Path) -> None:
+    done = mitostain("stain", plane_file, tmp_path / "out.zarr", "--model", "tiny", "--scheduler", "tcp://127.0.0.1:1")
+    assert "dask scheduler at tcp://127.0.0.1:1" in done.sentence
+    assert [path.name for path in tmp_path.iterdir()] == [plane_file.name]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--workers", 0], "at least 1 worker, got 0"), (["--workers", 2, "--scheduler", "tcp://a:1"], "got both")],
+)
+def test_workers_that_make_no_sense(
+    mitostain: Any, tmp_path: Path, plane_file: Path, options: list[object], told: str
+) -> None:
+    assert told in mitostain("stain", plane_file, tmp_path / "out.zarr", "--model", "tiny", *options).sentence
 
 
 NO_TEXT = "a\x01.tif" if sys.platform == "darwin" else "a\x01\udcff.tif"

@@ -49,6 +49,11 @@ def folder(tmp_path: Path, planes: np.ndarray) -> Path:
     return tmp_path / "in"
 
 
+def visible(folder: Path) -> list[str]:
+    """Names in a folder of stains, without the hidden records."""
+    return sorted(path.name for path in folder.glob("[!.]*"))
+
+
 def everything_in(folder: Path) -> dict[str, str]:
     """Map all files to the hash of their content."""
     return {
@@ -156,7 +161,7 @@ def test_existing_output_is_refused_before_any_work(
     tiny_model: Model, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out.tif").write_bytes(b"precious")
-    monkeypatch.setattr(files_module, "stain_stack", lambda *_: pytest.fail("it worked"))
+    monkeypatch.setattr(files_module, "stain_units", lambda *_: pytest.fail("it worked"))
     with pytest.raises(FileError, match="--overwrite"):
         list(stain_file(source, tmp_path / "out.tif", tiny_model))
     assert (tmp_path / "out.tif").read_bytes() == b"precious"
@@ -209,14 +214,27 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     monkeypatch.setattr(OmeTiffWriter, "_put", put_while_there_is_room)
 
 
-def test_disk_that_fills_up_gives_one_sentence_and_leaves_nothing(
+def test_disk_that_fills_up_gives_one_sentence_and_leaves_no_output(
     tiny_model: Model, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything_in(tmp_path)
-    fill_the_disk(monkeypatch, 1)
+    fill_the_disk(monkeypatch, 0)
     with pytest.raises(FileError, match="No space left"):
         list(stain_file(source, tmp_path / "out.tif", tiny_model))
     assert everything_in(tmp_path) == before
+
+
+def test_disk_that_fills_up_later_costs_no_plane_that_is_finished(
+    tiny_model: Model, source: Path, planes: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        fill_the_disk(full, 1)
+        with pytest.raises(FileError, match="No space left"):
+            list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
+    assert not (tmp_path / "out.tif").exists()
+    events = list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
+    assert sum(isinstance(event, PlaneDone) for event in events) == 2
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), stain(planes, tiny_model, EXACT, "TCYX")[:, 0])
 
 
 def test_disk_too_small_is_noticed_before_any_work(
@@ -224,7 +242,7 @@ def test_disk_too_small_is_noticed_before_any_work(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    monkeypatch.setattr(files_module, "stain_stack", lambda *_: pytest.fail("it worked"))
+    monkeypatch.setattr(files_module, "stain_units", lambda *_: pytest.fail("it worked"))
     with pytest.raises(FileError, match="free disk space"):
         list(stain_file(source, tmp_path / "out.tif", tiny_model))
     assert not (tmp_path / "out.tif").exists()
@@ -236,7 +254,7 @@ def test_folder_gives_a_folder_of_the_same_names(
     events = list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))
     done = [(Path(event.source).name, Path(event.output).name) for event in events if isinstance(event, FileDone)]
     assert done == [("a.tif", "a.tif"), ("b.tif", "b.tif"), ("c.png", "c.png")]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.tif", "b.tif", "c.png"]
+    assert visible(tmp_path / "out") == ["a.tif", "b.tif", "c.png"]
     written = read_stack(tmp_path / "out" / "b.tif")
     np.testing.assert_array_equal(written.read(()), stain(planes[1, 0], tiny_model, EXACT))
 
@@ -272,7 +290,7 @@ def test_bad_image_is_named_and_the_others_are_done(
         events.extend(stain_folder(folder, tmp_path / "out", tiny_model))
     (notice,) = [event.message for event in events if isinstance(event, Notice)]
     assert notice.startswith("b.tif was left out: Expected")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.tif", "c.png"]
+    assert visible(tmp_path / "out") == ["a.tif", "c.png"]
 
 
 def test_existing_output_in_a_folder_is_refused_before_any_work(
@@ -285,7 +303,7 @@ def test_existing_output_in_a_folder_is_refused_before_any_work(
         list(stain_folder(folder, tmp_path / "out", tiny_model))
     assert everything_in(tmp_path) == before
     list(stain_folder(folder, tmp_path / "out", tiny_model, overwrite=True))
-    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert len(visible(tmp_path / "out")) == 3
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -308,7 +326,7 @@ def test_closing_the_job_of_a_folder_keeps_the_files_that_are_done(
         pass
     next(events)  # in the middle of the second
     events.close()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.tif"]
+    assert visible(tmp_path / "out") == ["a.tif"]
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.ome.TIFF", "out.zarr", "out.png"])

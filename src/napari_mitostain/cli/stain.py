@@ -5,10 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from napari_mitostain.cli.options import add_json, add_stain_options, path, stain_settings, whole_number
 from napari_mitostain.cli.progress import drain
-from napari_mitostain.errors import MitostainError
+from napari_mitostain.errors import MitostainError, SettingsError
+from napari_mitostain.model.library import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from napari_mitostain.config import StainSettings
+    from napari_mitostain.events import Event
+    from napari_mitostain.model.loading import Model
+    from napari_mitostain.staining.crew import Crew
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,12 +30,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--model",
-        default=None,
+        default=DEFAULT_MODEL,
         metavar="M",
         help="an installed model's name, a .safetensors file, or the folder of a run",
     )
     parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of brightfield, from 0")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument(
+        "--workers",
+        type=whole_number,
+        metavar="N",
+        help="processes on this machine; by default one for each GPU or, for a large folder, each core, else one",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="use the workers of a dask.distributed scheduler: tcp://HOST:PORT, or its scheduler file",
+    )
     add_stain_options(parser)
     add_json(parser)
     parser.set_defaults(run=run)
@@ -34,25 +55,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Stain, and say what was written; as JSON also where an image could not be stained."""
     from napari_mitostain.events import FileDone, Notice  # torch is loaded only by the commands that compute
-    from napari_mitostain.image.files import is_image_folder
-    from napari_mitostain.model.library import DEFAULT_MODEL
     from napari_mitostain.model.loading import load_model
-    from napari_mitostain.staining import stain_file, stain_folder
 
     settings = stain_settings(arguments)
-    model = load_model(DEFAULT_MODEL if arguments.model is None else arguments.model)
-    job = stain_folder if is_image_folder(arguments.input) else stain_file
+    model = load_model(arguments.model)
     started = time.monotonic()
     outputs, notices, failure = list[str](), list[str](), None
-    events = job(arguments.input, arguments.output, model, settings, arguments.channel, arguments.overwrite)
     try:
-        for event in drain(events, arguments.input.name):
-            if isinstance(event, FileDone):
-                outputs.append(event.output)
-            if isinstance(event, Notice):
-                notices.append(event.message)
+        with _processes(arguments) as crew:
+            for event in drain(_events(arguments, model, settings, crew), arguments.input.name):
+                if isinstance(event, FileDone):
+                    outputs.append(event.output)
+                if isinstance(event, Notice):
+                    notices.append(event.message)
     except MitostainError as error:
         failure = error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on with what is finished") from None
     seconds = round(time.monotonic() - started, 3)
     if arguments.json:
         result = {"outputs": outputs, "notices": notices, "seconds": seconds}
@@ -61,5 +80,35 @@ def run(arguments: argparse.Namespace) -> None:
     if failure is not None:
         raise failure
     if not arguments.json:
-        print(f"Stained {len(outputs)} image(s) in {seconds:.1f} s with {model.card.name}: {arguments.output}")
+        print(f"{len(outputs)} image(s) stained with {model.card.name} in {seconds:.1f} s: {arguments.output}")
         print(model.card.limits)
+
+
+def _processes(arguments: argparse.Namespace) -> AbstractContextManager[Crew | None]:
+    """Return the processes that do the work: of a cluster, of this machine, or None for this one alone."""
+    from napari_mitostain.staining.cluster import cluster_crew
+    from napari_mitostain.staining.crew import local_crew, suitable_workers
+
+    if arguments.scheduler is not None:
+        if arguments.workers is not None:
+            raise SettingsError("Expected either --scheduler or --workers, got both; leave one out.")
+        return cluster_crew(arguments.scheduler)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise SettingsError(
+            f"Expected at least 1 worker, got {arguments.workers}; leave --workers out for the default."
+        )
+    workers, gpus = suitable_workers(arguments.input, arguments.device, arguments.workers)
+    return nullcontext() if workers == 1 else local_crew(workers, gpus)
+
+
+def _events(arguments: argparse.Namespace, model: Model, settings: StainSettings, crew: Crew | None) -> Iterator[Event]:
+    """Return the events of the job."""
+    from napari_mitostain.image.files import is_image_folder
+    from napari_mitostain.staining import stain_file, stain_folder
+    from napari_mitostain.staining.spread import stain_spread
+
+    source, output, channel, overwrite = arguments.input, arguments.output, arguments.channel, arguments.overwrite
+    if crew is not None:
+        return stain_spread(source, output, model, arguments.model, crew, settings, channel, overwrite)
+    job = stain_folder if is_image_folder(source) else stain_file
+    return job(source, output, model, settings, channel, overwrite)

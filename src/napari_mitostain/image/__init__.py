@@ -2,14 +2,18 @@
 
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
-from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array, sides
+from napari_mitostain.image.plane import UNITS, Box, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
+from napari_mitostain.image.units import BLOCK, Unit, units_of
 
 __all__ = [
+    "BLOCK",
     "UNITS",
+    "Box",
     "IntensityRange",
     "PlaneIndex",
     "Stack",
+    "Unit",
     "fill_non_finite",
     "guess_axes",
     "load_array",
@@ -18,4 +22,5 @@ __all__ = [
     "require_apart",
     "scale_brightfield",
     "sides",
+    "units_of",
 ]

@@ -23,6 +23,9 @@ UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 PlaneIndex = tuple[int, ...]
 """Position of a plane along every axis but Y and X, in the order of the stack's axes."""
 
+Box = tuple[slice, slice]
+"""Rows and columns of a plane."""
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -94,9 +97,9 @@ class Stack:
         choices: list[Sequence[int]] = [[channel] if axis == "C" else range(length) for axis, length in lengths]
         return list(product(*choices))
 
-    def read(self, index: PlaneIndex) -> NDArray[Any]:
-        """Load one plane as a NumPy array (Y, X)."""
-        return self._turned(np.asarray(self.data[self.slices(index)]))
+    def read(self, index: PlaneIndex, box: Box = (slice(None), slice(None))) -> NDArray[Any]:
+        """Load one plane, or rows and columns of it, as a NumPy array (Y, X)."""
+        return self._turned(np.asarray(self.data[self.slices(index, box)]))
 
     def read_planes(self, channel: int = 0) -> NDArray[Any]:
         """Load all planes of a channel as one NumPy array (planes, Y, X)."""
@@ -106,9 +109,7 @@ class Stack:
             plane[:] = self.read(index)
         return planes
 
-    def slices(
-        self, index: PlaneIndex, box: tuple[slice, slice] = (slice(None), slice(None))
-    ) -> tuple[int | slice, ...]:
+    def slices(self, index: PlaneIndex, box: Box = (slice(None), slice(None))) -> tuple[int | slice, ...]:
         """Return what to index an array of this stack's axes with to reach a plane, or a box (rows, columns) of it."""
         position = iter(index)
         sides = {"Y": box[0], "X": box[1]}
@@ -119,7 +120,7 @@ class Stack:
         array: NDArray[Any],
         index: PlaneIndex,
         values: NDArray[Any],
-        box: tuple[slice, slice] = (slice(None), slice(None)),
+        box: Box = (slice(None), slice(None)),
     ) -> None:
         """Write values (Y, X) into a plane, or a box of it, of an array that has this stack's axes."""
         array[self.slices(index, box)] = self._turned(values)

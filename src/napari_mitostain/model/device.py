@@ -23,6 +23,11 @@ def available_devices() -> list[Device]:
     return [*devices, "cpu"]
 
 
+def gpu_count() -> int:
+    """Return how many CUDA GPUs this process sees."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def choose_device(wanted: Device = "auto") -> torch.device:
     """Return the wanted device, or the best one for "auto".
 

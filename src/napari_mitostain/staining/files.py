@@ -1,24 +1,25 @@
-"""Stain files and folders: the output appears once it is complete, and says where it comes from."""
+"""Stain files and folders: an output appears once it is complete, says where it comes from, and can be gone on with."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from dataclasses import replace
-from importlib.metadata import version
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_mitostain.config import StainSettings
-from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone
-from napari_mitostain.image import Stack, notice_of_first_channel, require_apart
-from napari_mitostain.image.files import SUFFIXES, Provenance, list_images, open_writer, read_stack
+from napari_mitostain.events import Event, FileDone, Notice, UnitsKept
+from napari_mitostain.image import Stack, Unit, notice_of_first_channel, require_apart, units_of
+from napari_mitostain.image.files import (
+    ResumableWriter,
+    open_resumable,
+    read_stack,
+    unfinished,
+)
 from napari_mitostain.model.card import SAME_SIZE
-from napari_mitostain.model.device import choose_device, choose_dtype
 from napari_mitostain.model.loading import Model
-from napari_mitostain.staining.stack import stain_stack, zoom_for
-
-CHANNEL_NAME = "Mitochondria (digitally predicted)"
+from napari_mitostain.staining.provenance import provenance
+from napari_mitostain.staining.stack import zoom_for
+from napari_mitostain.staining.units import kept_notice, require_contrast, stain_units
 
 
 def stain_file(
@@ -29,7 +30,10 @@ def stain_file(
     channel: int | None = None,
     overwrite: bool = False,
 ) -> Generator[Event, None, None]:
-    """Stain an image file into another, plane by plane; the output appears once it is complete.
+    """Stain an image file into another, unit by unit; the output appears once it is complete.
+
+    A unit is a plane, or a block of one that is too large for memory. Whatever ends the job before, a kill included,
+    what is finished stays in a hidden folder beside the output, and the same call goes on with it.
 
     Parameters
     ----------
@@ -47,75 +51,59 @@ def stain_file(
     Yields
     ------
     Event
-        Those of `stain_stack` and `Notice`, then `FileDone`.
+        Those of `stain_units`, then `FileDone`.
 
     Raises
     ------
     FileError, ImageError
     """
-    require_apart(source, output)
-    stack = read_stack(source)
-    chosen = channel or 0
-    stack.planes(chosen)  # an unknown channel is refused before anything is written
-    applied = replace(settings, resample=settings.resample and zoom_for(stack, model, settings) is not None)
-    with open_writer(output, stack, provenance(model, applied, source.name, chosen), overwrite) as writer:
-        yield from notice_of_first_channel(stack, channel)
-        yield from _notice_of_pixel_size(stack, model, settings)
-        for event in stain_stack(stack, model, settings, chosen):
-            if isinstance(event, PlaneDone):
-                writer.write(event.plane, event.values)
+    image, kept = open_image(source, output, model, settings, channel, overwrite), 0
+    with image.writer as writer:
+        yield from image.notices
+        for event in stain_units(image.stack, writer, model, settings, image.channel, image.units):
+            kept += event.count if isinstance(event, UnitsKept) else 0
             yield event
+        require_contrast(image.stack, writer, image.units)
+    yield from kept_notice(kept, image.stack)
     yield FileDone(source=str(source), output=str(output))
 
 
-def stain_folder(
+@dataclass(frozen=True, slots=True)
+class OpenImage:
+    """An image that is to be stained: what is read, what is written, in which units, and what the user should know."""
+
+    stack: Stack
+    writer: ResumableWriter
+    channel: int
+    units: Sequence[Unit]
+    notices: Sequence[Notice]
+
+
+def open_image(
     source: Path,
     output: Path,
     model: Model,
-    settings: StainSettings = StainSettings(),
-    channel: int | None = None,
-    overwrite: bool = False,
-) -> Iterator[Event]:
-    """Stain every image of a folder into files of the same names in another; see `stain_file`.
-
-    An image that cannot be stained is named in a `Notice` and the others go on; fractions are of the whole folder.
-
-    Raises
-    ------
-    FileError
-        If the output has the name of an image, or an output exists or is an input, before any work; at the end, if an
-        image could not be stained.
-    """
-    if output.suffix.lower() in SUFFIXES:
-        raise FileError(
-            f"Expected a folder for the stains of the images in {source}, got {output}, the name of an image; "
-            f"leave out {output.suffix}."
-        )
-    files = list_images(source)
-    for path in files:
-        require_apart(path, output / path.name)
-    if taken := [path.name for path in files if (output / path.name).exists() and not overwrite]:
-        raise FileError(
-            f"Expected new files in {output}, got {len(taken)} that exist ({taken[0]}, …); use --overwrite."
-        )
-    failed = []
-    for done, path in enumerate(files):
-        try:
-            with closing(stain_file(path, output / path.name, model, settings, channel, overwrite)) as events:
-                for event in events:
-                    yield _of_folder(event, done, len(files))
-        except (ImageError, FileError) as error:
-            failed.append(path.name)
-            yield Notice(message=f"{path.name} was left out: {error}")
-    if failed:
-        raise FileError(
-            f"Expected {len(files)} images that can be stained, got {len(failed)} that cannot: {', '.join(failed)}."
-        )
-
-
-def _of_folder(event: Event, done: int, total: int) -> Event:
-    """Turn the part of a file that is done into the part of the folder."""
-    return replace(event, fraction=(done + event.fraction) / total) if isinstance(event, TileDone) else event
+    settings: StainSettings,
+    channel: int | None,
+    overwrite: bool,
+    computed: Mapping[str, str] | None = None,
+) -> OpenImage:
+    """Open an image and the writer of its stain; see `stain_file` and `provenance`."""
+    require_apart(source, output)
+    stack = read_stack(source)
+    chosen = channel or 0
+    zoom = zoom_for(stack, model, settings)
+    applied = replace(settings, resample=settings.resample and zoom is not None)
+    units = units_of(
+        stack, chosen, whole=zoom not in (None, 1.0)
+    )  # refuses an unknown channel before anything is written
+    writer = open_resumable(output, stack, provenance(model, applied, source.name, chosen, computed), overwrite)
+    notices = [
+        *notice_of_first_channel(stack, channel),
+        *_notice_of_pixel_size(stack, model, settings),
+        *_notice_of_others(output, writer),
+    ]
+    return OpenImage(stack, writer, chosen, units, notices)
 
 
 def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -> Iterator[Notice]:
@@ -128,29 +116,11 @@ def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -
         )
 
 
-def provenance(model: Model, settings: StainSettings, source: str, channel: int) -> Provenance:
-    """Describe where a stain comes from; written into every output and every layer.
-
-    "settings" are what was asked for, "computed" says where and how "auto" was decided on this machine.
-
-    Raises
-    ------
-    DeviceError
-        If the device that was asked for is not there.
-    """
-    device = choose_device(settings.device)
-    precision = str(choose_dtype(settings.precision, device)).removeprefix("torch.")
-    return Provenance(
-        software=f"napari-mitostain {version('napari-mitostain')}",
-        channel_name=CHANNEL_NAME,
-        description=f"Mitochondria predicted from brightfield by model {model.card.name}. {model.card.limits}",
-        details={
-            "digitally_predicted": True,
-            "model": model.card.name,
-            "model_sha256": model.sha256,
-            "settings": settings.to_dict(),
-            "computed": {"device": device.type, "precision": precision},
-            "source": source,
-            "channel": channel,
-        },
-    )
+def _notice_of_others(output: Path, writer: ResumableWriter) -> Iterator[Notice]:
+    """Say that something else was begun under this name; it is somebody's work, so it stays."""
+    for folder in unfinished(output):
+        if folder != writer.folder:
+            yield Notice(
+                message=f"An unfinished stain of another model, input or other settings is not gone on with: {folder}; "
+                "delete it if nobody needs it."
+            )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from napari_mitostain.errors import ImageError
+from collections.abc import Sequence
+
+from napari_mitostain.errors import NoContrastError
 from napari_mitostain.image import PlaneIndex, Stack
 
 _PLANES_NAMED = 5
@@ -28,11 +30,11 @@ def about_empty(stack: Stack, blank: list[PlaneIndex]) -> str:
     return f"{len(blank)} planes of {stack.name} are constant, their stain is empty: {some}{more}."
 
 
-def no_contrast(stack: Stack, blank: list[PlaneIndex]) -> ImageError:
+def no_contrast(stack: Stack, blank: Sequence[PlaneIndex]) -> NoContrastError:
     """Return the error that says that no plane had any contrast, and what to choose."""
     one, planes = len(blank) == 1, len(stack.planes())
     got = f"{len(blank)} constant planes" if not one else "a constant plane" if planes > 1 else "a constant image"
     other = "channel" if stack.channel_count > 1 else "plane" if planes > len(blank) else "image"
-    return ImageError(
+    return NoContrastError(
         f"Expected brightfield with contrast in {stack.name}, got {got} (equal pixels); choose another {other}."
     )

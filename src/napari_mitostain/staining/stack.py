@@ -100,8 +100,9 @@ def stain_stack(
     Raises
     ------
     ImageError
-        If there is no such channel, if resampling would change the size beyond reason or, after the last plane, if no
-        plane had any contrast.
+        If there is no such channel, or if resampling would change the size beyond reason.
+    NoContrastError
+        After the last plane, if no plane had any contrast.
     """
     indices = stack.planes(channel) if planes is None else list(planes)
     predictor = Predictor(model, settings)

@@ -52,8 +52,8 @@ class PlaneTiler:
         pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
         return min(self._most, max(1, self._predictor.room // pixels))
 
-    def run(self, planes: NDArray[np.float32]) -> Iterator[StainedTiles | Notice]:
-        """Stain scaled planes (B, Y, X); after a lack of memory tiles come again, of fewer planes or smaller.
+    def run(self, planes: NDArray[np.float32], within: Box | None = None) -> Iterator[StainedTiles | Notice]:
+        """Stain scaled planes (B, Y, X), or a box in them; after a lack of memory tiles come again, fewer or smaller.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class PlaneTiler:
         while first < len(planes):
             some = planes[first : first + self._most]
             try:
-                for core, values, fraction in self._tiles(some):
+                for core, values, fraction in self._tiles(some, within):
                     yield StainedTiles(first, core, values, (first + fraction * len(some)) / len(planes))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -77,9 +77,11 @@ class PlaneTiler:
             self._predictor.release_memory()
             yield notice
 
-    def _tiles(self, planes: NDArray[np.float32]) -> Iterator[tuple[Box, NDArray[np.float32], float]]:
+    def _tiles(
+        self, planes: NDArray[np.float32], within: Box | None
+    ) -> Iterator[tuple[Box, NDArray[np.float32], float]]:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
-        plan = plan_tiles(planes.shape[1:], self._tile, self._geometry)
+        plan = plan_tiles(planes.shape[1:], self._tile, self._geometry, within)
         for done, (tile, values) in enumerate(stitch(planes, plan, self._predictor), start=1):
             yield tile.core, values, done / len(plan.tiles)
 

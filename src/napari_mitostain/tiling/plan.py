@@ -55,7 +55,7 @@ class Plan:
     padding : tuple
         Pixels of reflection before and after, for rows and for columns.
     tiles : tuple of Tile
-        Row by row; their cores cover every pixel of the plane once.
+        Row by row; their cores cover every pixel that is asked for, by default of the plane, once.
     """
 
     shape: tuple[int, int]
@@ -63,7 +63,7 @@ class Plan:
     tiles: tuple[Tile, ...]
 
 
-def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry) -> Plan:
+def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box | None = None) -> Plan:
     """Cut a plane into tiles whose results are those of the whole plane.
 
     The plane is padded by reflection, by one stride and to a multiple of it. Each window holds the core and a halo
@@ -78,6 +78,8 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry) -> Plan:
         Side of a core, rounded up to a multiple of the stride.
     geometry : Geometry
         Of the network.
+    core : tuple of slice, optional
+        Rows and columns that the tiles are to cover, beginning on multiples of the stride; by default the whole plane.
 
     Returns
     -------
@@ -91,7 +93,10 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry) -> Plan:
     if tile < 1:
         raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
     side, halo = _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
-    rows, columns = (_spans(length, side, halo, geometry.stride) for length in shape)
+    covered = (slice(0, shape[0]), slice(0, shape[1])) if core is None else core
+    rows, columns = (
+        _spans(length, part, side, halo, geometry.stride) for length, part in zip(shape, covered, strict=True)
+    )
     tiles = tuple(
         Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2])) for row in rows for column in columns
     )
@@ -108,11 +113,11 @@ def _padded(length: int, stride: int) -> int:
     return _round_up(length + 2 * stride, stride)
 
 
-def _spans(length: int, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
+def _spans(length: int, part: slice, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
     """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
     spans = []
-    for start in range(0, length, side):
-        stop = min(start + side, length)
+    for start in range(part.start, part.stop, side):
+        stop = min(start + side, part.stop)
         first = max(0, start + stride - halo)
         last = min(_padded(length, stride), _round_up(stop, stride) + stride + halo)
         offset = start + stride - first

@@ -3,18 +3,24 @@
 from napari_mitostain.image.files.atomic import atomic_write
 from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
 from napari_mitostain.image.files.read import list_images, read_stack
-from napari_mitostain.image.files.write import open_copy, open_writer, require_writable
+from napari_mitostain.image.files.resumable import Record, ResumableWriter, digest, unfinished
+from napari_mitostain.image.files.write import open_copy, open_resumable, open_writer, require_writable
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 
 __all__ = [
     "SUFFIXES",
     "Provenance",
+    "Record",
+    "ResumableWriter",
     "StackWriter",
     "atomic_write",
+    "digest",
     "is_image_folder",
     "list_images",
     "open_copy",
+    "open_resumable",
     "open_writer",
     "read_stack",
     "require_writable",
+    "unfinished",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 import threading
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.tiff_metadata import read_metadata
 from napari_mitostain.image.plane import Stack
+from napari_mitostain.image.units import BLOCK
 
 _IMAGE_DESCRIPTION = 270
 
 _WHOLE_PAGES = 2
-"""tifffile's chunk mode in which a page, and not a strip of it, is read at a time."""
+"""tifffile's chunk mode in which a page, and not a strip of it, is read at a time; a page that is itself too large for
+memory is read by its strips or tiles."""
 
 
 def read_tiff(path: Path) -> Stack:
@@ -44,7 +47,8 @@ def read_tiff(path: Path) -> Stack:
         _require_complete(tif, series, path)
         scale, channels = read_metadata(tif)
         axes, dropped = known_axes(series.axes, series.shape)
-        store = series.aszarr(level=0, chunkmode=_WHOLE_PAGES)
+        is_large = math.prod(series.keyframe.shape) > BLOCK**2
+        store = series.aszarr(level=0, chunkmode=None if is_large else _WHOLE_PAGES)
         source = zarr.open_array(store, mode="r")
     data = FileArray(path, source, dropped, _Reopener(tif, store).opened)
     return Stack(data, axes, {axis: scale[axis] for axis in axes if axis in scale}, path.name, channels)

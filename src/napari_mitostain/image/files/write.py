@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.image.files.formats import Format, file_format
+from napari_mitostain.image.files.resumable import ResumableWriter
 from napari_mitostain.image.files.write_png import PngWriter
 from napari_mitostain.image.files.write_tiff import OmeTiffWriter, TiffCopyWriter
 from napari_mitostain.image.files.write_zarr import ZarrWriter
@@ -50,6 +53,21 @@ def open_writer(path: Path | str, like: Stack, provenance: Provenance, overwrite
     path = require_writable(Path(path), overwrite)
     with writing(path):
         return writer(path, like, provenance, overwrite)
+
+
+def open_resumable(path: Path, like: Stack, provenance: Provenance, overwrite: bool = False) -> ResumableWriter:
+    """Prepare to write the stain of a stack over as many runs and processes as it takes; see `open_writer`.
+
+    A run goes on with what another has left if provenance, format, axes, shape and scale are the same.
+    """
+    writer = _WRITERS[file_format(path)]
+    path = require_writable(path, overwrite)
+    task = [provenance.software, provenance.to_json(), like.axes, like.shape, str(like.data.dtype), dict(like.scale)]
+    identity = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
+    folder = path.with_name(f".{path.name}.partial-{identity[:8]}")
+    with writing(path):
+        partial = folder / f"image{path.suffix}"
+        return ResumableWriter(writer(path, like, provenance, overwrite, partial), like, folder)
 
 
 def open_copy(path: Path, like: Stack, provenance: Provenance) -> StackWriter:

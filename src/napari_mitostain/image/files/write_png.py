@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image.files.axes import tiff_order
 from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.plane import PlaneIndex
+from napari_mitostain.image.plane import Box, PlaneIndex
 
 _WHITE = 65535
 _UM_PER_INCH = 25400
@@ -32,14 +33,20 @@ class PngWriter(StackWriter):
                 f"Expected a single plane for {self.path.name}, got {planes}; choose a name in .ome.tif or .zarr."
             )
 
-    def _start(self) -> None:
+    def _start(self, partial: Path, /) -> None:
         """Begin with a black picture, on disk too, so that a folder that refuses is noticed before the work."""
-        self._gray = np.zeros(self._shape[-2:], np.uint16)
-        self._partial.touch()
+        partial.touch()
 
-    def _put(self, _position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
-        """Keep the plane until the end: PNG is written in one go."""
-        self._gray = np.rint(np.nan_to_num(plane, nan=0).clip(0, 1) * _WHITE).astype(np.uint16)
+    def _open(self) -> None:
+        self._gray = np.zeros(self._shape[-2:], np.uint16)
+
+    def _put(self, _position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> None:
+        """Keep what comes until the end: PNG is written in one go."""
+        self._gray[box] = np.rint(np.nan_to_num(values, nan=0).clip(0, 1) * _WHITE).astype(np.uint16)
+
+    def _get(self, _position: PlaneIndex, box: Box, /) -> NDArray[np.uint16]:
+        """Return what came in this run."""
+        return self._gray[box]
 
     def _finish(self) -> None:
         """Write the picture."""

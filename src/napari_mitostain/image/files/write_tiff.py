@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import TiffWriter
+from tifffile import TiffFile, TiffWriter
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import tiff_order
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import Provenance, StackWriter
-from napari_mitostain.image.plane import PlaneIndex, Stack
+from napari_mitostain.image.plane import Box, PlaneIndex, Stack
 
 _CLASSIC_LIMIT = 2**32
 _HEADER = 2**20
@@ -55,6 +55,8 @@ class OmeTiffWriter(StackWriter):
 
     def _check(self) -> None:
         """Refuse a disk with less room than the file takes."""
+        if self._partial.exists():  # its room is taken already
+            return
         free, size = shutil.disk_usage(self.path.parent).free, file_size(self._shape, self.dtype.itemsize)
         if free < size:
             raise FileError(
@@ -62,30 +64,54 @@ class OmeTiffWriter(StackWriter):
                 "make room or choose another folder."
             )
 
-    def _start(self) -> None:
+    def _start(self, partial: Path, /) -> None:
         """Write the file without its pixels."""
         with TiffWriter(
-            self._partial, ome=True, bigtiff=needs_bigtiff(self._shape, self.dtype.itemsize), byteorder="<"
+            partial, ome=True, bigtiff=needs_bigtiff(self._shape, self.dtype.itemsize), byteorder="<"
         ) as tif:
-            place = tif.write(
+            tif.write(
                 None,
                 shape=self._shape,
                 dtype=self.dtype,
                 photometric="minisblack",
                 software=self._provenance.software,
                 metadata=self._metadata(),
-                returnoffset=True,
             )
-        assert place is not None
-        self._offset = place[0]
+
+    def _open(self) -> None:
+        """Open the file where its pixels begin."""
+        with TiffFile(self._partial) as tif:
+            self._offset = tif.pages.first.dataoffsets[0]
         self._file = self._partial.open("r+b")
 
-    def _put(self, position: PlaneIndex, plane: NDArray[Any], /) -> None:
-        """Write a plane to its place in the file."""
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> None:
+        """Write each run of pixels to its place in the file."""
         assert self._file is not None
-        number = np.ravel_multi_index(position, self._shape[:-2]) if position else 0
-        self._file.seek(self._offset + int(number) * plane.nbytes)
-        self._file.write(plane.astype(self.dtype.newbyteorder("<"), copy=False).data)
+        stored = values.astype(self.dtype.newbyteorder("<"), copy=False)
+        for place, lines in self._runs(position, box):
+            self._file.seek(place)
+            self._file.write(np.ascontiguousarray(stored[lines]).data)
+
+    def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
+        """Read each run of pixels from its place in the file."""
+        assert self._file is not None
+        self._file.flush()
+        values = np.empty([side.stop - side.start for side in box], self.dtype.newbyteorder("<"))
+        for place, lines in self._runs(position, box):
+            self._file.seek(place)
+            read = self._file.read(values[lines].nbytes)
+            values[lines] = np.frombuffer(read, values.dtype).reshape(values[lines].shape)
+        return values.astype(self.dtype, copy=False)
+
+    def _runs(self, position: PlaneIndex, box: Box) -> Iterator[tuple[int, slice]]:
+        """Tell where in the file pixels of a box lie without a gap, and which of the box's rows those are."""
+        height, width = self._shape[-2:]
+        number = int(np.ravel_multi_index(position, self._shape[:-2])) if position else 0
+        rows, columns = box
+        step = rows.stop - rows.start if columns == slice(0, width) else 1
+        for row in range(rows.start, rows.stop, step):
+            pixel = (number * height + row) * width + columns.start
+            yield self._offset + pixel * self.dtype.itemsize, slice(row - rows.start, row - rows.start + step)
 
     def _finish(self) -> None:
         """Bring all bytes to the disk, so that one too full is noticed before a former file is replaced."""
@@ -119,7 +145,9 @@ class OmeTiffWriter(StackWriter):
 class TiffCopyWriter(OmeTiffWriter):
     """Writes a channel of a stack with the intensities it has; what OME-TIFF has no type for, in a wider one."""
 
-    def __init__(self, path: Path, like: Stack, provenance: Provenance, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, like: Stack, provenance: Provenance, overwrite: bool, partial: Path | None = None
+    ) -> None:
         own = np.dtype(like.data.dtype)
         self.dtype = own if own.str[1:] in _OME_TYPES else np.dtype(np.float32 if own.itemsize < 4 else np.float64)
-        super().__init__(path, like, provenance, overwrite)
+        super().__init__(path, like, provenance, overwrite, partial)

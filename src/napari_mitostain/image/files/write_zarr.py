@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.plane import UNITS, PlaneIndex
+from napari_mitostain.image.plane import UNITS, Box, PlaneIndex
 
 _TYPES = {"T": "time", "C": "channel"}
 _CHUNK = 1024
@@ -36,11 +37,11 @@ class ZarrWriter(StackWriter):
         if self.path.exists() and not (self.path.is_dir() and (is_zarr(self.path) or not any(self.path.iterdir()))):
             raise FileError(f"Expected to replace a zarr folder, got {self.path}, which is none; choose another name.")
 
-    def _start(self) -> None:
+    def _start(self, partial: Path, /) -> None:
         """Create the group, its description and the empty array."""
-        group = zarr.create_group(store=self._partial, zarr_format=3, overwrite=True, attributes=self._attributes())
+        group = zarr.create_group(store=partial, zarr_format=3, overwrite=True, attributes=self._attributes())
         height, width = self._shape[-2:]
-        self._array = group.create_array(
+        group.create_array(
             "0",
             shape=self._shape,
             dtype="float32",
@@ -49,10 +50,19 @@ class ZarrWriter(StackWriter):
             dimension_names=list(self._axes.lower()),
         )
 
-    def _put(self, position: PlaneIndex, plane: NDArray[np.float32], /) -> None:
-        """Write the chunks of a plane."""
-        where: tuple[int | slice, ...] = (*position, slice(None), slice(None))
-        self._array[where] = plane
+    def _open(self) -> None:
+        """Open the array."""
+        self._array = zarr.open_array(self._partial, path="0", mode="r+")
+
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> None:
+        """Write chunks of a plane."""
+        where: tuple[int | slice, ...] = (*position, *box)
+        self._array[where] = values
+
+    def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
+        """Read chunks of a plane."""
+        where: tuple[int | slice, ...] = (*position, *box)
+        return np.asarray(self._array[where])
 
     def _finish(self) -> None:
         """Do nothing: zarr writes chunks at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.image.files.atomic import discard, partial_name, publish
-from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.files.failures import reading, writing
 from napari_mitostain.image.files.text import storable
-from napari_mitostain.image.plane import PlaneIndex, Stack
+from napari_mitostain.image.plane import Box, PlaneIndex, Stack
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,11 @@ class StackWriter(ABC):
     dtype: np.dtype[Any] = np.dtype(np.float32)
     """Type that planes are handed to the format in."""
 
-    def __init__(self, path: Path, like: Stack, provenance: Provenance, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path, like: Stack, provenance: Provenance, overwrite: bool, partial: Path | None = None
+    ) -> None:
         self.path, self._like, self._provenance, self._overwrite = path, like, provenance, overwrite
-        self._partial = partial_name(path)
+        self._partial = partial_name(path) if partial is None else partial
         lengths = dict(zip(like.axes, like.stained_shape(), strict=True))
         self._axes = self._order(like.axes)
         self._shape = tuple(lengths[axis] for axis in self._axes)
@@ -82,12 +85,20 @@ class StackWriter(ABC):
         """Refuse, before anything is written, what the format or the place cannot take."""
 
     @abstractmethod
-    def _start(self) -> None:
-        """Begin the partial file."""
+    def _start(self, partial: Path, /) -> None:
+        """Make the file, without its pixels."""
 
     @abstractmethod
-    def _put(self, position: PlaneIndex, plane: NDArray[Any], /) -> None:
-        """Store a plane at its position along the leading axes of the ordered axes."""
+    def _open(self) -> None:
+        """Open the partial file that was made, to write planes into it."""
+
+    @abstractmethod
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> None:
+        """Store rows and columns of a plane at its position along the leading axes of the ordered axes."""
+
+    @abstractmethod
+    def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
+        """Return rows and columns of a plane as they are stored."""
 
     @abstractmethod
     def _finish(self) -> None:
@@ -95,6 +106,21 @@ class StackWriter(ABC):
 
     def _release(self) -> None:  # noqa: B027  (a format may keep no file open)
         """Let go of open files; called also when the work has failed."""
+
+    def begin(self) -> None:
+        """Make and open the partial file, or open the one that an earlier run has made."""
+        with writing(self.path):
+            if not self._partial.exists():
+                fresh = self._partial.with_name(f".new-{self._partial.name}")
+                discard(fresh)  # a run that was killed as it began
+                self._start(fresh)
+                fresh.rename(self._partial)
+            self._open()
+
+    def join(self) -> None:
+        """Open the partial file that another process has made."""
+        with writing(self.path):
+            self._open()
 
     def write(self, index: PlaneIndex, plane: NDArray[Any]) -> None:
         """Store one plane.
@@ -113,20 +139,48 @@ class StackWriter(ABC):
         FileError
             If the disk is full, or refuses for another reason.
         """
-        position = dict(zip(self._leading, index, strict=True))
-        ordered = tuple(position[axis] for axis in self._axes[:-2])
-        if plane.shape != self._shape[-2:] or any(not 0 <= i < n for i, n in zip(ordered, self._shape, strict=False)):
+        height, width = self._shape[-2:]
+        self.write_box(index, (slice(0, height), slice(0, width)), plane)
+
+    def write_box(self, index: PlaneIndex, box: Box, values: NDArray[Any]) -> None:
+        """Store rows and columns of a plane; see `write`."""
+        ordered, expected = self._position(index), tuple(side.stop - side.start for side in box)
+        if values.shape != expected or any(not 0 <= i < n for i, n in zip(ordered, self._shape, strict=False)):
             raise ImageError(
                 f"Expected planes of {self._shape[-2:]} in a stain of axes {self._axes} and shape {self._shape}, "
-                f"got {plane.shape} at {index}; check the stack."
+                f"got {values.shape} at {index}; check the stack."
             )
         with writing(self.path):
-            self._put(ordered, np.ascontiguousarray(plane, dtype=self.dtype))
+            self._put(ordered, box, np.ascontiguousarray(values, dtype=self.dtype))
+
+    def read_box(self, index: PlaneIndex, box: Box) -> NDArray[Any]:
+        """Return rows and columns of a plane as they are stored."""
+        with reading(self.path):
+            return self._get(self._position(index), box)
+
+    def complete(self) -> None:
+        """Give the image its name."""
+        with writing(self.path):
+            self._finish()
+            self._release()
+            if self.path.exists() and not self._overwrite:
+                raise FileError(f"Expected a new file, {self.path} came to exist meanwhile; choose another name.")
+            publish(self._partial, self.path)
+
+    def let_go(self) -> None:
+        """Close open files; also where a full disk does not take their buffers."""
+        with suppress(OSError):
+            self._release()
+
+    def _position(self, index: PlaneIndex) -> PlaneIndex:
+        """Bring a position in the stain from the order of the input's axes to that of the file."""
+        position = dict(zip(self._leading, index, strict=True))
+        return tuple(position[axis] for axis in self._axes[:-2])
 
     def __enter__(self) -> Self:
+        discard(self._partial)  # of a process of this number that was killed
         try:
-            with writing(self.path):
-                self._start()
+            self.begin()
         except BaseException:
             self._abandon()
             raise
@@ -137,23 +191,12 @@ class StackWriter(ABC):
     ) -> None:
         try:
             if kind is None:
-                self._complete()
+                self.complete()
         finally:
             self._abandon()
 
-    def _complete(self) -> None:
-        with writing(self.path):
-            self._finish()
-            self._release()
-            if self.path.exists() and not self._overwrite:
-                raise FileError(f"Expected a new file, {self.path} came to exist meanwhile; choose another name.")
-            publish(self._partial, self.path)
-
     def _abandon(self) -> None:
-        """Remove the partial file, which `_complete` has renamed if all went well."""
-        try:
-            self._release()
-        except OSError:  # buffers that a full disk does not take
-            pass
-        finally:
-            discard(self._partial)
+        """Remove the partial file, which `complete` has renamed if all went well."""
+        self.let_go()
+        discard(self._partial)
+        discard(self._partial.with_name(f".new-{self._partial.name}"))

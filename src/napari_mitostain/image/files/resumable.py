@@ -1,0 +1,159 @@
+"""Write an image over several runs, or from several processes: what is finished is recorded with its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from glob import escape
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.files.writer import StackWriter
+from napari_mitostain.image.plane import Stack
+from napari_mitostain.image.units import Unit
+
+_PATIENCE_SECONDS = 1.0
+
+
+def digest(values: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array's numbers, in C order."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a finished unit.
+
+    Attributes
+    ----------
+    source : str
+        Digest of the pixels that it was computed from.
+    stain : str
+        Digest of the pixels that were written.
+    is_empty : bool
+        Whether the stain is zero everywhere, as that of a constant plane is.
+    """
+
+    source: str
+    stain: str
+    is_empty: bool
+
+
+class ResumableWriter:
+    """A context manager that writes a stack unit by unit; made by `open_resumable`.
+
+    The image grows in a hidden folder beside its place, whose name depends on everything the stain depends on, beside
+    the pixels: model, settings, format, shape. So what another model has begun is never gone on with. Leaving the
+    context normally gives the image its name. Leaving it by an exception keeps what is finished, for the next run;
+    where nothing is, no folder stays.
+    """
+
+    def __init__(self, writer: StackWriter, like: Stack, folder: Path) -> None:
+        self._writer, self._like, self.folder = writer, like, folder
+        self._records = folder / "finished"
+        self._lock = FileLock(folder / "lock")
+
+    def __enter__(self) -> Self:
+        """Go on with what an earlier run has left, or begin."""
+        with writing(self._writer.path):
+            self._records.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+            try:
+                self._writer.begin()
+            except BaseException:
+                self._leave()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        is_complete = False
+        try:
+            if kind is None:
+                self._writer.complete()
+                is_complete = True
+        finally:
+            self._leave(is_complete)
+
+    @contextmanager
+    def joined(self) -> Iterator[Self]:
+        """Write units of an image that another process has begun and will complete."""
+        with writing(self._writer.path):
+            self._writer.join()
+        try:
+            yield self
+        finally:
+            self._writer.let_go()
+
+    def record(self, unit: Unit) -> Record | None:
+        """Return what an earlier run, or another process, recorded of a unit."""
+        return self._recorded(self._records / unit.name)
+
+    def is_finished(self, unit: Unit, source: str) -> bool:
+        """Tell whether a unit was finished, from pixels of the same digest, and is on the disk as it was written."""
+        found = self.record(unit)
+        return found is not None and found.source == source and found.stain == self._stored(unit)
+
+    def write(self, unit: Unit, values: NDArray[Any], source: str) -> None:
+        """Store and record a unit; `source` is the digest of what it was computed from.
+
+        Raises
+        ------
+        ImageError, FileError
+            As `StackWriter.write`.
+        """
+        self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
+        record = Record(source, self._stored(unit), not values.any())
+        partial = self._records / f".{uuid.uuid4().hex}"
+        with writing(self._writer.path):
+            partial.write_text(json.dumps(asdict(record)))
+            partial.replace(self._records / unit.name)
+
+    def _stored(self, unit: Unit) -> str:
+        return digest(self._writer.read_box(self._like.stained_index(unit.plane), unit.box))
+
+    def _recorded(self, path: Path) -> Record | None:
+        try:
+            return Record(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):  # absent, or cut off by a power cut
+            return None
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=_PATIENCE_SECONDS)
+        except Timeout:
+            raise FileError(
+                f"Expected an output that nobody else writes, got {self._writer.path}, which another run is writing; "
+                "wait for it or choose another name."
+            ) from None
+
+    def _leave(self, is_complete: bool = False) -> None:
+        """Let go of the files, and keep the folder only while there is something in it to go on with."""
+        self._writer.let_go()
+        is_needed = not is_complete and self._has_work()
+        self._lock.release()
+        if not is_needed:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _has_work(self) -> bool:
+        """Tell whether anything is finished that took work."""
+        found = (self._recorded(path) for path in self._records.iterdir() if not path.name.startswith("."))
+        return any(record is not None and not record.is_empty for record in found)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """List the folders of stains of that name which were begun and not completed."""
+    return sorted(path.parent.glob(f".{escape(path.name)}.partial-*"))

@@ -1,0 +1,127 @@
+"""Stain folders: each image into a file of its name; what an earlier run has finished is proven and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import FileError, ImageError
+from napari_mitostain.events import Event, FileDone, Notice, TileDone
+from napari_mitostain.image import require_apart
+from napari_mitostain.image.files import SUFFIXES, list_images
+from napari_mitostain.model.loading import Model
+from napari_mitostain.staining.files import stain_file
+from napari_mitostain.staining.finished import FinishedFiles
+from napari_mitostain.staining.provenance import provenance
+
+
+def stain_folder(
+    source: Path,
+    output: Path,
+    model: Model,
+    settings: StainSettings = StainSettings(),
+    channel: int | None = None,
+    overwrite: bool = False,
+) -> Iterator[Event]:
+    """Stain every image of a folder into files of the same names in another; see `stain_file`.
+
+    An image that cannot be stained is named in a `Notice` and the others go on; fractions are of the whole folder. A
+    stain that an earlier call finished with the same model and settings is kept, if it and its source are on the disk
+    as they were then.
+
+    Raises
+    ------
+    FileError
+        If the output has the name of an image, or an output exists or is an input, before any work; at the end, if an
+        image could not be stained.
+    """
+    finished = FinishedFiles(output, provenance(model, settings, "", channel or 0))
+    files = images_to_stain(source, finished, overwrite)
+    failed, kept = list[str](), 0
+    for done, path in enumerate(files):
+        try:
+            with closing(stain_into_folder(path, finished, model, settings, channel, overwrite)) as events:
+                for event in events:
+                    kept += isinstance(event, FileDone) and event.kept
+                    yield _of_folder(event, done, len(files))
+        except (ImageError, FileError) as error:
+            failed.append(path.name)
+            yield left_out(path, error)
+    yield from end_of_folder(len(files), kept, failed)
+
+
+def images_to_stain(source: Path, finished: FinishedFiles, overwrite: bool) -> list[Path]:
+    """List the images of a folder; what `stain_folder` refuses before any work is refused here."""
+    output = finished.folder
+    if output.suffix.lower() in SUFFIXES:
+        raise FileError(
+            f"Expected a folder for the stains of the images in {source}, got {output}, the name of an image; "
+            f"leave out {output.suffix}."
+        )
+    files = list_images(source)
+    for path in files:
+        require_apart(path, output / path.name)
+    existing = [output / path.name for path in files if (output / path.name).exists()]
+    if taken := [path.name for path in existing if not overwrite and not finished.is_ours(path)]:
+        raise FileError(
+            f"Expected new files in {output}, got {len(taken)} that exist ({taken[0]}, …); use --overwrite."
+        )
+    return files
+
+
+def stain_into_folder(
+    source: Path,
+    finished: FinishedFiles,
+    model: Model,
+    settings: StainSettings,
+    channel: int | None,
+    overwrite: bool,
+) -> Generator[Event, None, None]:
+    """Stain a file into a folder of stains, unless it is finished there; see `stain_file`."""
+    output = finished.folder / source.name
+    if finished.is_finished(source, output):
+        yield FileDone(source=str(source), output=str(output), kept=True)
+        return
+    is_begun = finished.is_begun(output)
+    try:
+        for event in stain_file(source, output, model, settings, channel, overwrite or is_begun):
+            if isinstance(event, FileDone):
+                finished.finish(source, output)
+            elif not is_begun:
+                finished.begin(output)
+                is_begun = True
+            yield event
+    except BaseException:
+        finished.forget(output)
+        raise
+
+
+def left_out(source: Path, error: Exception) -> Notice:
+    """Say that an image could not be stained."""
+    return Notice(message=f"{source.name} was left out: {error}")
+
+
+def end_of_folder(total: int, kept: int, failed: Sequence[str]) -> Iterator[Notice]:
+    """Say how many stains were kept.
+
+    Raises
+    ------
+    FileError
+        If an image could not be stained.
+    """
+    if kept:
+        yield Notice(
+            message=f"{kept} of {total} images were stained by an earlier run; the digests are those it recorded."
+        )
+    if failed:
+        raise FileError(
+            f"Expected {total} images that can be stained, got {len(failed)} that cannot: {', '.join(failed)}."
+        )
+
+
+def _of_folder(event: Event, done: int, total: int) -> Event:
+    """Turn the part of a file that is done into the part of the folder."""
+    return replace(event, fraction=(done + event.fraction) / total) if isinstance(event, TileDone) else event
