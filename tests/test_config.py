@@ -46,6 +46,9 @@ BAD: list[tuple[type, dict[str, Any]]] = [
     (StainSettings, {"tile": "512"}),
     (StainSettings, {"device": "abacus"}),
     (StainSettings, {"precision": "float8"}),
+    (StainSettings, {"gpu_memory_gb": 0}),
+    (StainSettings, {"gpu_memory_gb": float("nan")}),
+    (StainSettings, {"backend": "abacus"}),
     (TrainSettings, {}),
     (TrainSettings, {"epochs": 1, "minutes": 1.0}),
     *(

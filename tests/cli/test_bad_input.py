@@ -176,6 +176,10 @@ def test_channel_out_of_range(refused: Refusal, image: Path, tmp_path: Path, cha
     assert "channel" in refused("weights", image, tmp_path / "o.tif", "--channel", channel)
 
 
+def test_gpu_memory_that_holds_nothing(refused: Refusal, image: Path, tmp_path: Path) -> None:
+    assert "gpu memory" in refused("stain", image, tmp_path / "o.tif", "--model", "tiny", "--gpu-memory", 0.001)
+
+
 @pytest.mark.parametrize("tile", [0, -5])
 def test_tile_below_one(refused: Refusal, image: Path, tmp_path: Path, tile: int) -> None:
     assert "tile" in refused("stain", image, tmp_path / "o.tif", "--model", "tiny", "--tile", tile)

@@ -7,7 +7,7 @@ import torch
 
 from napari_mitostain.config import Device
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.model.device import available_devices, choose_device, choose_dtype, is_out_of_memory
+from napari_mitostain.model.device import available_devices, choose_device, choose_dtype, free_memory, is_out_of_memory
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *there: Device) -> None:
@@ -96,3 +96,11 @@ def test_lack_of_memory_is_known_as_torch_itself_says_it() -> None:
 )
 def test_other_errors_are_no_lack_of_memory(error: BaseException) -> None:
     assert not is_out_of_memory(error)
+
+
+def test_what_a_gpu_has_left_counts_what_this_process_holds_in_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (3_000, 80_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 200)
+    assert free_memory(torch.device("cuda")) == 3_300
+    assert free_memory(torch.device("cpu")) == float("inf")

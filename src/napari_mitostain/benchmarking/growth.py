@@ -32,7 +32,7 @@ def benchmark_growth(side: int = 2048, full: bool = False, settings: StainSettin
     -------
     dict
         For each stack, such as "stain_10x256x256", its "…_seconds", "…_megapixels_a_second" and, where the system
-        tells, "…_peak_gb": the most memory since before the first, the plane itself aside.
+        tells, "…_peak_gb": the most memory over that before the first, the plane itself included.
     """
     model, sides, largest = load_model(), [_SMALLEST], _LARGEST if full else side
     while 2 * sides[-1] <= largest:
