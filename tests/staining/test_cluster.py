@@ -21,6 +21,7 @@ from napari_mitostain.errors import SchedulerError
 from napari_mitostain.events import Event, FileDone, Notice, PartDone
 from napari_mitostain.image.files import unfinished
 from napari_mitostain.model.loading import Model, load_model, save_model
+from napari_mitostain.staining import cluster as cluster_module
 from napari_mitostain.staining import spread, stain_file, stain_folder
 from napari_mitostain.staining.cluster import cluster_crew
 from napari_mitostain.staining.crew import Crew
@@ -28,9 +29,6 @@ from napari_mitostain.staining.spread import stain_spread
 
 SLOW = StainSettings(device="cpu", precision="float32", tile=16)
 """Tiles so small that a plane takes long enough to be killed in its middle."""
-
-
-_PLANES = 14
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +46,11 @@ def model_file(tmp_path: Path, tiny_model: Model) -> Path:
     return tmp_path / "tiny.safetensors"
 
 
-@pytest.fixture
-def movie(tmp_path: Path, cells: np.ndarray) -> Path:
-    """Planes of which no two are alike."""
-    planes = np.stack([np.roll(cells, 5 * number, axis=1) for number in range(_PLANES)])
-    array = zarr.create_array(tmp_path / "movie.zarr", shape=planes.shape, chunks=(1, 32, 32), dtype=planes.dtype)
-    array[:] = planes
-    return tmp_path / "movie.zarr"
+def make_movie(path: Path, plane: np.ndarray, count: int) -> Path:
+    """Write planes of which no two are alike."""
+    planes = np.stack([np.roll(plane, 5 * number, axis=1) for number in range(count)])
+    zarr.create_array(path, data=planes, chunks=(1, 32, 32))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +88,10 @@ def messages(events: list[Event]) -> list[str]:
 
 
 def test_stopped_run_is_gone_on_with_and_a_killed_workers_planes_are_done_again(
-    cluster: LocalCluster, crew: Crew, tmp_path: Path, movie: Path, model_file: Path
+    cluster: LocalCluster, crew: Crew, tmp_path: Path, cells: np.ndarray, model_file: Path
 ) -> None:
     model, output = load_model(model_file), tmp_path / "spread.zarr"
+    movie = make_movie(tmp_path / "movie.zarr", cells, 14)
     with closing(stain_spread(movie, output, model, model_file, crew, SLOW)) as events:
         next(event for event in events if isinstance(event, PartDone) and event.fraction > 0)
     assert not output.exists()
@@ -119,11 +116,11 @@ def test_stopped_run_is_gone_on_with_and_a_killed_workers_planes_are_done_again(
 
 
 def test_folder_is_stained_as_one_process_does_and_a_rerun_keeps_what_is_proven(
-    crew: Crew, tmp_path: Path, cells: np.ndarray, movie: Path, model_file: Path
+    crew: Crew, tmp_path: Path, cells: np.ndarray, model_file: Path
 ) -> None:
     model, source = load_model(model_file), tmp_path / "in"
     source.mkdir()
-    movie.rename(source / "movie.zarr")
+    make_movie(source / "movie.zarr", cells, 3)
     tifffile.imwrite(source / "a.tif", cells)
     (source / "b.tif").write_text("no image")
     tifffile.imwrite(source / "c.tif", cells.T)
@@ -150,9 +147,10 @@ def test_folder_is_stained_as_one_process_does_and_a_rerun_keeps_what_is_proven(
     }
 
 
-def test_workers_that_find_another_model_are_refused(crew: Crew, tmp_path: Path, movie: Path, model_file: Path) -> None:
-    model = load_model(model_file)
-    save_model(Model(model.card, model.generator), tmp_path / "other.safetensors")
+def test_workers_that_find_another_model_are_refused(
+    crew: Crew, tmp_path: Path, cells: np.ndarray, model_file: Path
+) -> None:
+    model, movie = load_model(model_file), make_movie(tmp_path / "movie.zarr", cells, 2)
     other = Model(model.card, model.generator, "another hash")
     with pytest.raises(ValueError, match="Expected the same model"):
         list(stain_spread(movie, tmp_path / "out.zarr", other, model_file, crew, SLOW))
@@ -166,7 +164,8 @@ def test_package_that_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch
         cluster_crew("tcp://127.0.0.1:1").__enter__()
 
 
-def test_address_without_a_scheduler(tmp_path: Path) -> None:
+def test_address_without_a_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 1)
     for address in ("tcp://127.0.0.1:1", "nonsense", str(tmp_path / "no.json")):
         with pytest.raises(SchedulerError, match="Expected a dask scheduler at"):
             cluster_crew(address).__enter__()

@@ -106,6 +106,17 @@ def test_another_model_or_other_settings_begin_anew_and_leave_what_was_begun(
     assert kept(events) == 2
 
 
+def test_folder_of_the_same_job_is_not_taken_for_anothers_by_a_relative_name(
+    tiny_model: Model, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stop_after(stain_file(source, Path("out.zarr"), tiny_model, EXACT), 1)
+    said = [
+        event.message for event in stain_file(source, Path("out.zarr"), tiny_model, EXACT) if isinstance(event, Notice)
+    ]
+    assert ["finished by an earlier run" in message for message in said] == [True]
+
+
 def test_output_that_another_run_is_writing_is_refused(tiny_model: Model, source: Path, tmp_path: Path) -> None:
     first = stain_file(source, tmp_path / "out.zarr", tiny_model, EXACT)
     with closing(first):

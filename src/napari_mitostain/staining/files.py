@@ -118,7 +118,7 @@ def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -
 
 def _notice_of_others(output: Path, writer: ResumableWriter) -> Iterator[Notice]:
     """Say that something else was begun under this name; it is somebody's work, so it stays."""
-    for folder in unfinished(output):
+    for folder in unfinished(output.resolve()):
         if folder != writer.folder:
             yield Notice(
                 message=f"An unfinished stain of another model, input or other settings is not gone on with: {folder}; "
