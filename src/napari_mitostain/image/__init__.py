@@ -2,14 +2,17 @@
 
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
+from napari_mitostain.image.part_scaling import PlaneContrast, background_reach
 from napari_mitostain.image.plane import UNITS, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
 
 __all__ = [
     "UNITS",
     "IntensityRange",
+    "PlaneContrast",
     "PlaneIndex",
     "Stack",
+    "background_reach",
     "fill_non_finite",
     "guess_axes",
     "load_array",

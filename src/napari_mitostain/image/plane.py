@@ -94,9 +94,9 @@ class Stack:
         choices: list[Sequence[int]] = [[channel] if axis == "C" else range(length) for axis, length in lengths]
         return list(product(*choices))
 
-    def read(self, index: PlaneIndex) -> NDArray[Any]:
-        """Load one plane as a NumPy array (Y, X)."""
-        return self._turned(np.asarray(self.data[self.slices(index)]))
+    def read(self, index: PlaneIndex, box: tuple[slice, slice] = (slice(None), slice(None))) -> NDArray[Any]:
+        """Load one plane, or a box (rows, columns) of it, as a NumPy array (Y, X)."""
+        return self._turned(np.asarray(self.data[self.slices(index, box)]))
 
     def read_planes(self, channel: int = 0) -> NDArray[Any]:
         """Load all planes of a channel as one NumPy array (planes, Y, X)."""

@@ -88,15 +88,28 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry) -> Plan:
     SettingsError
         If the tile size is below 1.
     """
-    if tile < 1:
-        raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
-    side, halo = _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
+    side, halo = _side_and_halo(tile, geometry)
     rows, columns = (_spans(length, side, halo, geometry.stride) for length in shape)
     tiles = tuple(
         Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2])) for row in rows for column in columns
     )
     before_after = [(geometry.stride, _padded(length, geometry.stride) - geometry.stride - length) for length in shape]
     return Plan(shape, (before_after[0], before_after[1]), tiles)
+
+
+def plan_tile(shape: tuple[int, int], tile: int, geometry: Geometry, place: tuple[int, int]) -> Tile:
+    """Return one tile of a plan without making the others: the one at a place (row, column) of its grid."""
+    side, halo = _side_and_halo(tile, geometry)
+    row, column = (
+        _span(number * side, length, side, halo, geometry.stride) for number, length in zip(place, shape, strict=True)
+    )
+    return Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2]))
+
+
+def _side_and_halo(tile: int, geometry: Geometry) -> tuple[int, int]:
+    if tile < 1:
+        raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
+    return _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
 
 
 def _round_up(value: int, step: int) -> int:
@@ -110,11 +123,12 @@ def _padded(length: int, stride: int) -> int:
 
 def _spans(length: int, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
     """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
-    spans = []
-    for start in range(0, length, side):
-        stop = min(start + side, length)
-        first = max(0, start + stride - halo)
-        last = min(_padded(length, stride), _round_up(stop, stride) + stride + halo)
-        offset = start + stride - first
-        spans.append((slice(start, stop), slice(first, last), slice(offset, offset + stop - start)))
-    return spans
+    return [_span(start, length, side, halo, stride) for start in range(0, length, side)]
+
+
+def _span(start: int, length: int, side: int, halo: int, stride: int) -> tuple[slice, slice, slice]:
+    stop = min(start + side, length)
+    first = max(0, start + stride - halo)
+    last = min(_padded(length, stride), _round_up(stop, stride) + stride + halo)
+    offset = start + stride - first
+    return slice(start, stop), slice(first, last), slice(offset, offset + stop - start)

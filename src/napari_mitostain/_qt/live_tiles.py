@@ -1,0 +1,182 @@
+"""Tiles of a live stain: what is wanted most is stained next, and what was stained is kept as long as there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.notifications import show_warning
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_mitostain._qt.latest import Latest, Question
+from napari_mitostain._qt.live_cache import Recent
+from napari_mitostain._qt.live_job import Opened, stain_next
+from napari_mitostain._qt.live_view import LiveView
+from napari_mitostain.image import PlaneIndex
+from napari_mitostain.tiling import Box
+
+if TYPE_CHECKING:
+    from napari_mitostain.staining.live import LiveSource, TileKey
+    from napari_mitostain.staining.live_plane import LivePlane
+
+_PLANES = 2
+"""Planes that are kept ready, scaled: the one in view, and one that is stained ahead."""
+
+_PATIENCE = 3
+"""Planes that may fail one after the other; then it is not the planes."""
+
+_PIXEL_BYTES = 4
+
+Stained = tuple[Box, NDArray[np.float32]]
+"""Rows and columns of a plane of a level, and the stain there."""
+
+
+class LiveTiles(QObject):
+    """Stains one tile after the other in a thread. Only for the main thread.
+
+    Which tile is next is decided when the one before is done, by what is wanted then: nothing out of date is stained.
+
+    Attributes
+    ----------
+    opened : Signal(Opened)
+    stained : Signal(LiveTile)
+    stumbled : Signal(Exception)
+        A plane could not be stained; the others go on.
+    failed : Signal(Exception)
+        Nothing can be stained.
+    """
+
+    opened = Signal(object)
+    stained = Signal(object)
+    stumbled = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._latest = Latest(self)
+        self._latest.answered.connect(self._receive)
+        self._latest.failed.connect(self._fail)
+        self.cache: Recent[TileKey, Stained] = Recent(0, lambda tile: tile[1].nbytes)
+        self._planes: Recent[tuple[int, PlaneIndex], LivePlane] = Recent(_PLANES, lambda _: 1)
+        self.source: LiveSource | None = None
+        self._wanted: Sequence[LiveView] = ()
+        self._broken: set[tuple[int, PlaneIndex]] = set()
+        self._asked: TileKey | None = None
+        self._failures = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a tile is being stained."""
+        return self._latest.is_busy
+
+    def open(self, question: Question) -> None:
+        """Begin anew, with the source that a question is answered by."""
+        self.close()
+        self._latest.ask(question)
+
+    def close(self) -> None:
+        """Want nothing any more, and let go of all tiles."""
+        self._latest.drop()
+        self.source, self._wanted, self._asked, self._failures = None, (), None, 0
+        for kept in (self.cache, self._planes, self._broken):
+            kept.clear()
+
+    def want(self, views: Sequence[LiveView], bound: int) -> None:
+        """Stain views in this order, in place of what was wanted before.
+
+        Parameters
+        ----------
+        views : sequence of LiveView
+        bound : int
+            Bytes of tiles that may be kept. As much is wanted as they hold, or one tile would push out the other.
+        """
+        self._wanted, self.cache.bound = views, bound
+        for key in reversed([*self._in_order()]):
+            self.cache.get(key)  # what is wanted most goes last
+        if not self._latest.is_busy:
+            self._ask()
+
+    def of(self, view: LiveView, box: Box) -> list[Stained]:
+        """Return the tiles there are of a box of a view's plane."""
+        found = [self.cache.get(key) for key in self._keys(view, box)]
+        return [tile for tile in found if tile is not None]
+
+    def is_complete(self, view: LiveView) -> bool:
+        """Tell whether all that is in view is there, or cannot be."""
+        return (view.level, view.plane) in self._broken or all(key in self.cache for key in self._keys(view, view.box))
+
+    def forget(self, view: LiveView) -> None:
+        """Let go of the plane of a view: its pixels have changed."""
+        plane = view.level, view.plane
+        self._planes.drop(plane)
+        self._broken.discard(plane)
+        self.cache.drop_all(lambda key: (key.level, key.plane) == plane)
+
+    def _keys(self, view: LiveView, box: Box) -> Iterator[TileKey]:
+        from napari_mitostain.staining.live import TileKey
+
+        assert self.source is not None
+        level = self.source.levels[view.level]
+        for place in level.tiles(box, view.centre, self.source.side) if level is not None else ():
+            yield TileKey(view.level, view.plane, place, self.source.side)
+
+    def _in_order(self) -> Iterator[TileKey]:
+        """Go through the tiles that are wanted and have room, the most wanted first."""
+        room = self.cache.bound
+        for view in self._wanted:
+            for key in self._keys(view, view.box):
+                assert self.source is not None
+                box = self.source.levels[key.level].box(key.place, key.side)  # type: ignore[union-attr]
+                room -= _PIXEL_BYTES * (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
+                if room < 0:
+                    return
+                if (key.level, key.plane) not in self._broken:
+                    yield key
+
+    def _ask(self) -> None:
+        self._asked = next((key for key in self._in_order() if key not in self.cache), None)
+        if self._asked is not None and self.source is not None:
+            known = self._planes.get((self._asked.level, self._asked.plane))
+            self._latest.ask(partial(stain_next, self.source, self._asked, known))
+
+    def _receive(self, answer: Any) -> None:
+        if isinstance(answer, Opened):
+            self.source = answer.source
+            self.opened.emit(answer)
+            return
+        from napari_mitostain.staining.live import OutOfMemory
+
+        if isinstance(answer, OutOfMemory):
+            self._take_smaller_tiles()
+            return
+        self._failures = 0
+        self._planes.put((answer.key.level, answer.key.plane), answer.plane)
+        self.cache.put(answer.key, (answer.box, answer.values))
+        self._ask()  # the thread goes on while the tile is shown
+        self.stained.emit(answer)
+
+    def _take_smaller_tiles(self) -> None:
+        assert self.source is not None
+        before = self.source.side
+        try:
+            self.source = self.source.with_smaller_tiles()
+        except RuntimeError as error:
+            self.failed.emit(error)
+            return
+        self.cache.clear()
+        show_warning(f"Not enough memory for tiles of {before} pixels, going on with {self.source.side}.")
+        self._ask()
+
+    def _fail(self, error: Exception) -> None:
+        """Leave the plane out that failed; give up if all do."""
+        self._failures += 1
+        if self._asked is not None and self._failures < _PATIENCE:
+            self._broken.add((self._asked.level, self._asked.plane))
+            self._ask()
+        if self._failures < _PATIENCE and (self.is_busy or len(self.cache)):
+            self.stumbled.emit(error)
+        else:
+            self.failed.emit(error)
