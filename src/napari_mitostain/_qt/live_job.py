@@ -39,9 +39,17 @@ def open_source(of: LiveAxes, model: str, settings: StainSettings) -> Opened:
         return Opened(source, model_loaded(loaded, settings, of.stacks[0].name, of.channel))
 
 
-def stain_next(source: LiveSource, key: TileKey, known: LivePlane | None) -> LiveTile | OutOfMemory:
-    """Stain one tile."""
-    from napari_mitostain.staining.live import stain_tile
+@dataclass(frozen=True)
+class Ready:
+    """A plane that is ready to be stained; the key is that of the tile it is wanted for."""
+
+    key: TileKey
+    plane: LivePlane
+
+
+def next_step(source: LiveSource, key: TileKey, plane: LivePlane | None) -> Ready | LiveTile | OutOfMemory:
+    """Stain a tile, or make its plane ready first: by then another tile may be wanted more."""
+    from napari_mitostain.staining.live import ready_plane, stain_tile
 
     with a_core_left_to_the_viewer():
-        return stain_tile(source, key, known)
+        return Ready(key, ready_plane(source, key)) if plane is None else stain_tile(source, key, plane)

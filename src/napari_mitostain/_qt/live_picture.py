@@ -67,6 +67,10 @@ class LivePicture(QObject):
         """Tell whether the layer lies where a view is."""
         return self._shown == self._place(view)
 
+    def shows(self, finest: PlaneIndex) -> bool:
+        """Tell whether the layer lies on a plane of the finest level."""
+        return self._shown is not None and self._shown.finest == finest
+
     def show(self, view: LiveView, tiles: Iterable[tuple[Box, NDArray[np.float32]]]) -> None:
         """Lie down where a view is, with the tiles that there are of it; what is not stained yet is empty.
 

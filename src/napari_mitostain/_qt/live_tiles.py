@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.latest import Latest, Question
 from napari_mitostain._qt.live_cache import Recent
-from napari_mitostain._qt.live_job import Opened, stain_next
+from napari_mitostain._qt.live_job import Opened, Ready, next_step
 from napari_mitostain._qt.live_view import LiveView
 from napari_mitostain.image import PlaneIndex
 from napari_mitostain.tiling import Box
@@ -140,23 +140,24 @@ class LiveTiles(QObject):
         self._asked = next((key for key in self._in_order() if key not in self.cache), None)
         if self._asked is not None and self.source is not None:
             known = self._planes.get((self._asked.level, self._asked.plane))
-            self._latest.ask(partial(stain_next, self.source, self._asked, known))
+            self._latest.ask(partial(next_step, self.source, self._asked, known))
 
     def _receive(self, answer: Any) -> None:
+        from napari_mitostain.staining.live import LiveTile
+
         if isinstance(answer, Opened):
             self.source = answer.source
             self.opened.emit(answer)
-            return
-        from napari_mitostain.staining.live import OutOfMemory
-
-        if isinstance(answer, OutOfMemory):
+        elif isinstance(answer, Ready):
+            self._planes.put((answer.key.level, answer.key.plane), answer.plane)
+            self._ask()
+        elif isinstance(answer, LiveTile):
+            self._failures = 0
+            self.cache.put(answer.key, (answer.box, answer.values))
+            self._ask()  # the thread goes on while the tile is shown
+            self.stained.emit(answer)
+        else:
             self._take_smaller_tiles()
-            return
-        self._failures = 0
-        self._planes.put((answer.key.level, answer.key.plane), answer.plane)
-        self.cache.put(answer.key, (answer.box, answer.values))
-        self._ask()  # the thread goes on while the tile is shown
-        self.stained.emit(answer)
 
     def _take_smaller_tiles(self) -> None:
         assert self.source is not None

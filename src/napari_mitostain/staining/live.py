@@ -19,7 +19,7 @@ from napari_mitostain.staining.resampling import resized_part, source_of
 from napari_mitostain.staining.stack import MOST_ZOOM, zoom_for
 from napari_mitostain.tiling import Box, Geometry, plan_tile
 
-_TILE = {"cpu": 512, "mps": 512, "cuda": 1024}
+_TILE = {"cpu": 384, "mps": 512, "cuda": 1024}
 """Side of a tile by device: small, so that the first one is soon there, and not so small that halos take most."""
 
 
@@ -106,14 +106,11 @@ class LiveTile:
         Rows and columns of the level's plane.
     values : ndarray of float32
         Relative intensity (Y, X) in [0, 1].
-    plane : LivePlane
-        What was made ready of its plane, for the next tile.
     """
 
     key: TileKey
     box: Box
     values: NDArray[np.float32]
-    plane: LivePlane
 
 
 @dataclass(frozen=True)
@@ -123,22 +120,20 @@ class OutOfMemory:
     side: int
 
 
-def stain_tile(source: LiveSource, key: TileKey, known: LivePlane | None = None) -> LiveTile | OutOfMemory:
-    """Stain one tile.
-
-    Parameters
-    ----------
-    source : LiveSource
-    key : TileKey
-    known : LivePlane, optional
-        Its plane, from a tile before; read otherwise.
-    """
+def ready_plane(source: LiveSource, key: TileKey) -> LivePlane:
+    """Read the plane of a tile, as far as it has to be known before the first of its tiles."""
     level = source.levels[key.level]
     assert level is not None, "levels that cannot be stained have no tiles"
-    plane = known if known is not None else open_plane(level, key.plane, source.predictor.model.card.scaling)
+    return open_plane(level, key.plane, source.predictor.model.card.scaling)
+
+
+def stain_tile(source: LiveSource, key: TileKey, plane: LivePlane) -> LiveTile | OutOfMemory:
+    """Stain one tile of a plane that is ready."""
+    level = source.levels[key.level]
+    assert level is not None, "levels that cannot be stained have no tiles"
     box = level.box(key.place, key.side)
     try:
-        return LiveTile(key, box, _stained(source.predictor, level, plane, key, box), plane)
+        return LiveTile(key, box, _stained(source.predictor, level, plane, key, box))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
