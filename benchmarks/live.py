@@ -2,11 +2,11 @@
 
     python benchmarks/live.py [SIDE] [--planes 50] [--views 12] [--seconds 10] [--rate 10] [--zarr] [--json]
 
-Opens a viewer (without a display: under xvfb-run) on a stack of planes of SIDE × SIDE pixels, 2048 by default, in memory
-or as a multiscale OME-Zarr, and turns the live stain of the dock widget "Digital stain" on. Then it looks at planes that
-were not seen yet, goes back to them, and at last scrolls by so many planes a second (10 is the speed at which napari
-plays a stack) while a timer ticks every 10 ms: without a stain, beside a finished stain of the stack, which is what
-napari needs to draw two layers, and with the live stain, over planes that are new to it and over planes it knows. Times
+Opens a viewer (without a display: under xvfb-run) on a stack of planes of SIDE × SIDE pixels, 2048 by default, in
+memory or as a multiscale OME-Zarr, and turns the live stain of the dock widget "Digital stain" on. Then it looks at
+planes that were not seen yet, goes back to them, and at last scrolls by so many planes a second (10 is the speed at
+which napari plays a stack) while a timer ticks every 10 ms: without a stain; beside a finished stain, which is what
+napari needs to draw two layers; and with the live stain, over planes that are new to it and over planes it knows. Times
 are from the move of the slider to the drawing of the canvas. A software renderer, such as that of a machine without a
 screen, draws on the processor: it takes most of the main thread's time, and time from the network.
 """
@@ -123,7 +123,7 @@ def measure(watched: Watched, views: int, seconds: float, rate: float) -> dict[s
 def seconds_to_stain(watched: Watched, live: Any, plane: int, rests: float) -> float:
     """Go to a plane, and return the seconds until some of its stain is drawn."""
     begin = watched.go_to(plane)
-    wait_until(lambda: live.picture is not None and live.picture.shows((plane,)))
+    wait_until(lambda: live.tiles.found(0, (plane,), (slice(0, 9**9), slice(0, 9**9))))
     shown = time.perf_counter()
     wait_until(lambda: watched.drawn[-1] > shown)
     taken = watched.drawn[-1] - begin

@@ -52,6 +52,10 @@ class Recent(Generic[Key, Value]):
             self._values.move_to_end(key)
         return self._values.get(key)
 
+    def peek(self, key: Key) -> Value | None:
+        """Return a value without using it, None if it is not there."""
+        return self._values.get(key)
+
     def put(self, key: Key, value: Value) -> None:
         """Keep a value; one that exceeds the bound alone is not kept."""
         self.drop(key)

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.utils.notifications import show_warning
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.latest import Latest, Question
+from napari_mitostain._qt.live_array import Stained
 from napari_mitostain._qt.live_cache import Recent
 from napari_mitostain._qt.live_job import Opened, Ready, next_step
 from napari_mitostain._qt.live_view import LiveView
@@ -29,9 +28,6 @@ _PATIENCE = 3
 """Planes that may fail one after the other; then it is not the planes."""
 
 _PIXEL_BYTES = 4
-
-Stained = tuple[Box, NDArray[np.float32]]
-"""Rows and columns of a plane of a level, and the stain there."""
 
 
 class LiveTiles(QObject):
@@ -99,14 +95,15 @@ class LiveTiles(QObject):
         if not self._latest.is_busy:
             self._ask()
 
-    def of(self, view: LiveView, box: Box) -> list[Stained]:
-        """Return the tiles there are of a box of a view's plane."""
-        found = [self.cache.get(key) for key in self._keys(view, box)]
-        return [tile for tile in found if tile is not None]
+    def found(self, level: int, plane: PlaneIndex, box: Box) -> list[Stained]:
+        """Return the tiles there are of a box of a plane."""
+        places = [(box[0].start + box[0].stop) / 2, (box[1].start + box[1].stop) / 2]
+        keys = self._keys(level, plane, box, (places[0], places[1]))
+        return [tile for key in keys if (tile := self.cache.peek(key)) is not None]
 
     def is_complete(self, view: LiveView) -> bool:
         """Tell whether all that is in view is there, or cannot be."""
-        return (view.level, view.plane) in self._broken or all(key in self.cache for key in self._keys(view, view.box))
+        return (view.level, view.plane) in self._broken or all(key in self.cache for key in self._keys_of(view))
 
     def forget(self, view: LiveView) -> None:
         """Let go of the plane of a view: its pixels have changed."""
@@ -115,19 +112,23 @@ class LiveTiles(QObject):
         self._broken.discard(plane)
         self.cache.drop_all(lambda key: (key.level, key.plane) == plane)
 
-    def _keys(self, view: LiveView, box: Box) -> Iterator[TileKey]:
+    def _keys_of(self, view: LiveView) -> Iterator[TileKey]:
+        return self._keys(view.level, view.plane, view.box, view.centre)
+
+    def _keys(self, level: int, plane: PlaneIndex, box: Box, centre: tuple[float, float]) -> Iterator[TileKey]:
+        """Go through the tiles that cover a box of a plane, those nearest to a point of it first."""
+        if self.source is None or (grid := self.source.levels[level]) is None:
+            return
         from napari_mitostain.staining.live import TileKey
 
-        assert self.source is not None
-        level = self.source.levels[view.level]
-        for place in level.tiles(box, view.centre, self.source.side) if level is not None else ():
-            yield TileKey(view.level, view.plane, place, self.source.side)
+        for place in grid.tiles(box, centre, self.source.side):
+            yield TileKey(level, plane, place, self.source.side)
 
     def _in_order(self) -> Iterator[TileKey]:
         """Go through the tiles that are wanted and have room, the most wanted first."""
         room = self.cache.bound
         for view in self._wanted:
-            for key in self._keys(view, view.box):
+            for key in self._keys_of(view):
                 assert self.source is not None
                 box = self.source.levels[key.level].box(key.place, key.side)  # type: ignore[union-attr]
                 room -= _PIXEL_BYTES * (box[0].stop - box[0].start) * (box[1].stop - box[1].start)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 _AHEAD, _BEHIND = 4, 1
 """Planes that are stained before the user comes to them, in the direction of the slider and against it."""
 
-_LARGEST_PX, _STEP_PX = 4096, 512
-"""Side of the largest part of a plane that is shown at a time, and the steps in which a part moves."""
-
 
 @dataclass(frozen=True)
 class LiveAxes:
@@ -70,6 +67,10 @@ class LiveAxes:
         """Return how many pixels of the finest level a pixel of a level is wide."""
         return self.factors[level][self.axes.index("Y")]
 
+    def of_channel(self, plane: PlaneIndex) -> PlaneIndex:
+        """Return the plane of brightfield that shows what a plane shows, or its stain."""
+        return tuple(self.channel if axis == "C" else i for axis, i in zip(self.letters, plane, strict=True))
+
     def at_level(self, finest: PlaneIndex, level: int) -> PlaneIndex:
         """Return the plane of a level that shows a plane of the finest."""
         place = dict(zip(self.axes, zip(self.stacks[level].shape, self.factors[level], strict=True), strict=True))
@@ -109,8 +110,7 @@ def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
     if {of.axes[axis - leading] if axis >= leading else "" for axis in dims.displayed} != {"Y", "X"}:
         return None
     level = layer.data_level if layer.multiscale else 0
-    seen = plane_in_view(layer, of.axes, dims.point)
-    finest = tuple(of.channel if axis == "C" else i for axis, i in zip(of.letters, seen, strict=True))
+    finest = of.of_channel(plane_in_view(layer, of.axes, dims.point))
     shape = of.stacks[level].plane_shape
     sides = [of.axes.index("Y"), of.axes.index("X")]
     first, last = layer.corner_pixels[0][sides], layer.corner_pixels[1][sides]
@@ -123,26 +123,6 @@ def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
     row, column = (middle / of.width(level) for middle in middle_of_view(viewer, layer, of.axes))
     centre = (float(np.clip(row, rows.start, rows.stop)), float(np.clip(column, columns.start, columns.stop)))
     return LiveView(level, finest, of.at_level(finest, level), (rows, columns), centre)
-
-
-def region_of(view: LiveView, shape: tuple[int, int]) -> Box:
-    """Return the rows and columns of a plane that are shown: all of it, or as much as the view needs around its centre.
-
-    While the view moves they keep their number, and move in steps.
-    """
-    rows, columns = (
-        _span(side, middle, length) for side, middle, length in zip(view.box, view.centre, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _span(side: slice, middle: float, length: int) -> slice:
-    if length <= _LARGEST_PX:
-        return slice(0, length)
-    size = min(_LARGEST_PX, (-(-(side.stop - side.start) // _STEP_PX) + 1) * _STEP_PX, length)
-    begin = side.start if size < _LARGEST_PX else middle - size / 2
-    start = int(max(0, min(begin // _STEP_PX * _STEP_PX, length - size)))
-    return slice(start, start + size)
 
 
 def neighbours(view: LiveView, of: LiveAxes, axis: int, direction: int) -> Iterator[LiveView]:

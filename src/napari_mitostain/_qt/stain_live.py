@@ -13,7 +13,7 @@ from napari_mitostain._qt.live_job import Opened, open_source
 from napari_mitostain._qt.live_picture import LivePicture
 from napari_mitostain._qt.live_settings import cache_bytes
 from napari_mitostain._qt.live_tiles import LiveTiles
-from napari_mitostain._qt.live_view import LiveAxes, LiveView, neighbours, region_of, view_of
+from napari_mitostain._qt.live_view import LiveAxes, LiveView, neighbours, view_of
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import LiveSeen
 from napari_mitostain._qt.view_state import camera_of
@@ -128,25 +128,23 @@ class LiveStain(QObject):
         """Begin anew with the source's pixels, the model and the settings of now."""
         assert self._source is not None
         assert self._request is not None
-        request, before = self._request, self._of
+        request = self._request
         try:
             self._of = LiveAxes.of(self._source, request.channel_axis, request.channel)
         except ImageError:
             self.stop()
             raise
-        if self.picture is not None and before is not None and before.axes != self._of.axes:
-            self.picture.remove()
-            self.picture = None
-        if self.picture is None:
-            self.picture = LivePicture(self._viewer, self._source, self._of, self)
-        self.picture.turn_to(self._of)
         self._view = None
+        if self.picture is None:
+            self.picture = LivePicture(self._viewer, self._source, self.tiles, self)
         self.said.emit(_LOADING)
         self.tiles.open(partial(open_source, self._of, request.model, request.settings))
+        self.picture.draw()  # nothing: what was stained is out of date
 
     def _begin(self, opened: Opened) -> None:
         assert self.picture is not None
-        self.picture.metadata = dict(opened.loaded.metadata)
+        assert self._of is not None
+        self.picture.show(self._of, dict(opened.loaded.metadata))
         self.opened.emit(opened.loaded)
         self._look()
 
@@ -163,7 +161,6 @@ class LiveStain(QObject):
         self._turn(view)
         self._view = view
         self.tiles.want((view, *neighbours(view, self._of, *self._heading)), cache_bytes())
-        self._show_known(view)
         self._say_how_far(view)
 
     def _turn(self, view: LiveView) -> None:
@@ -174,27 +171,12 @@ class LiveStain(QObject):
             if now != before:
                 self._heading = axis, 1 if now > before else -1
 
-    def _show_known(self, view: LiveView) -> None:
-        """Show what there is of a view, unless that is seen already."""
-        assert self.picture is not None
-        assert self._of is not None
-        if self.picture.is_at(view):
-            return
-        region = region_of(view, self._of.stacks[view.level].plane_shape)
-        if found := self.tiles.of(view, region):
-            self.picture.show(view, found)
-
     def _show(self, tile: LiveTile) -> None:
         """Show a new tile, if it is of what is in view."""
         view, picture = self._view, self.picture
         if view is None or picture is None or (view.level, view.plane) != (tile.key.level, tile.key.plane):
             return
-        if picture.is_at(view):
-            picture.paint(tile.box, tile.values)
-        else:
-            self._show_known(view)
-        if self.tiles.is_complete(view):
-            picture.brighten()
+        picture.paint(self.tiles.found(view.level, view.plane, view.box), self.tiles.is_complete(view))
         self._say_how_far(view)
 
     def _say_how_far(self, view: LiveView) -> None:
@@ -217,8 +199,9 @@ class LiveStain(QObject):
         assert self._source is not None
         viewer, source = self._viewer, self._source
         camera = camera_of(viewer)
-        for event in (viewer.dims.events.point, *(source.events[name] for name in _PLACE_EVENTS)):
-            getattr(event, how)(self._look)
+        getattr(viewer.dims.events.point, how)(self._look)
+        for name in _PLACE_EVENTS:
+            getattr(source.events[name], how)(self._on_place)
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay, camera.events.center, camera.events.zoom):
             getattr(event, how)(self._look_soon)
         for name in _CONTENT_EVENTS:
@@ -229,6 +212,11 @@ class LiveStain(QObject):
     def _look_soon(self, _: Any = None) -> None:
         if not self._soon.isActive():
             self._soon.start()
+
+    def _on_place(self, _: Any = None) -> None:
+        if self.picture is not None and self._of is not None:
+            self.picture.follow(self._of)
+        self._look_soon()
 
     def _on_content(self, _: Any = None) -> None:
         try:
