@@ -183,9 +183,8 @@ def wait(seconds: float) -> None:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Let the viewer run until a condition holds."""
-    loop = QEventLoop()
     while not condition():
-        loop.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 5)
+        wait(0.002)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 KIND = "live stain"
 
-_REFRESH_S, _REFRESH_SHARE = 0.1, 10
-"""Time between two drawings of new tiles, and the part of the main thread's time (one in so many) they take at most."""
+_SOON_MS, _PAUSE_S, _PAUSES = 15, 0.1, 2
+"""Time from a tile to its drawing, in which the viewer gets its turn; and from one drawing of tiles to the next: so
+long, or so many times what a drawing takes, which with a graphics card is nothing."""
 
-_DRAWN_PX = 2048
+_DRAWN_PX = 1024
 """Larger planes of a layer without levels are drawn with as many of their pixels as the canvas can show."""
 
 _STEP = 4
@@ -62,7 +63,7 @@ class LivePicture(QObject):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self.draw)
-        self._next = 0.0
+        self._begun = self._next = 0.0
 
     def show(self, of: LiveAxes, metadata: dict[str, Any]) -> None:
         """Show the stain of a source that is as it is said to be, with what there is of it."""
@@ -86,7 +87,7 @@ class LivePicture(QObject):
             move_layer(self.layer, self._transforms(of))
 
     def paint(self, tiles: Sequence[Stained], is_complete: bool) -> None:
-        """Show new tiles at once, or soon if others were drawn just now.
+        """Show new tiles soon, or a little later if others were drawn just now.
 
         Parameters
         ----------
@@ -98,11 +99,8 @@ class LivePicture(QObject):
         if self._limits is None or (is_complete and not self._is_bright):
             self._brighten(tiles)
         self._is_bright = self._is_bright or is_complete
-        wait = self._next - perf_counter()
-        if wait <= 0:
-            self.draw()
-        elif not self._later.isActive():
-            self._later.start(int(1000 * wait) + 1)
+        if not self._later.isActive():
+            self._later.start(max(_SOON_MS, round(1000 * (self._next - perf_counter()))))
 
     def _brighten(self, tiles: Sequence[Stained]) -> None:
         """Fit the contrast to the first tile, and to the first whole view, unless the user was quicker."""
@@ -115,10 +113,14 @@ class LivePicture(QObject):
         """Show what there is now."""
         self._later.stop()
         if self.layer is not None:
-            begin = perf_counter()
+            self._begun = perf_counter()
             self.layer.refresh(thumbnail=False, extent=False, highlight=False)
-            end = perf_counter()
-            self._next = end + max(_REFRESH_S, _REFRESH_SHARE * (end - begin))
+            QTimer.singleShot(0, self._rest)
+
+    def _rest(self) -> None:
+        """Leave the viewer in peace for a while, now that the canvas is drawn."""
+        now = perf_counter()
+        self._next = now + max(_PAUSE_S, _PAUSES * (now - self._begun))
 
     def look(self) -> dict[str, Any]:
         """Return how the user has the stain shown."""
