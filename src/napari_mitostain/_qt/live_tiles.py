@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
@@ -37,6 +38,8 @@ class LiveTiles(QObject):
 
     Attributes
     ----------
+    pace : float
+        Seconds that the last tile took; 0 before the first.
     opened : Signal(Opened)
     stained : Signal(LiveTile)
     stumbled : Signal(Exception)
@@ -62,6 +65,8 @@ class LiveTiles(QObject):
         self._broken: set[tuple[int, PlaneIndex]] = set()
         self._asked: TileKey | None = None
         self._failures = 0
+        self._is_paused, self._begun = False, 0.0
+        self.pace = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -80,6 +85,10 @@ class LiveTiles(QObject):
         for kept in (self.cache, self._planes, self._broken):
             kept.clear()
 
+    def pause(self) -> None:
+        """Begin no other tile until something is wanted anew."""
+        self._is_paused = True
+
     def want(self, views: Sequence[LiveView], bound: int) -> None:
         """Stain views in this order, in place of what was wanted before.
 
@@ -89,7 +98,7 @@ class LiveTiles(QObject):
         bound : int
             Bytes of tiles that may be kept. As much is wanted as they hold, or one tile would push out the other.
         """
-        self._wanted, self.cache.bound = views, bound
+        self._wanted, self.cache.bound, self._is_paused = views, bound, False
         for key in reversed([*self._in_order()]):
             self.cache.get(key)  # what is wanted most goes last
         if not self._latest.is_busy:
@@ -138,8 +147,12 @@ class LiveTiles(QObject):
                     yield key
 
     def _ask(self) -> None:
+        """Ask for the tile that is wanted most."""
+        if self._is_paused:
+            return
         self._asked = next((key for key in self._in_order() if key not in self.cache), None)
         if self._asked is not None and self.source is not None:
+            self._begun = perf_counter()
             known = self._planes.get((self._asked.level, self._asked.plane))
             self._latest.ask(partial(next_step, self.source, self._asked, known))
 
@@ -153,7 +166,7 @@ class LiveTiles(QObject):
             self._planes.put((answer.key.level, answer.key.plane), answer.plane)
             self._ask()
         elif isinstance(answer, LiveTile):
-            self._failures = 0
+            self._failures, self.pace = 0, perf_counter() - self._begun
             self.cache.put(answer.key, (answer.box, answer.values))
             self._ask()  # the thread goes on while the tile is shown
             self.stained.emit(answer)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from napari_mitostain.staining.live import LiveTile
 
-_SOON_MS = 40
-"""Time after a move of the camera at which napari has drawn, and so knows what is in view."""
+_REST_MS = 40, 120
+"""Time for which the view has to rest before it is stained: at least until napari has drawn it, and as long as a tile
+takes, within reason. Nothing is stained of what passes by quicker than it could be, and drawing has all processors."""
 
 _PLACE_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
 _CONTENT_EVENTS = ("data", "axis_labels")
@@ -67,7 +68,6 @@ class LiveStain(QObject):
         self._told: set[str] = set()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(_SOON_MS)
         self._soon.timeout.connect(self._look)
         self.tiles.opened.connect(self._begin)
         self.tiles.stained.connect(self._show)
@@ -199,19 +199,22 @@ class LiveStain(QObject):
         assert self._source is not None
         viewer, source = self._viewer, self._source
         camera = camera_of(viewer)
-        getattr(viewer.dims.events.point, how)(self._look)
         for name in _PLACE_EVENTS:
             getattr(source.events[name], how)(self._on_place)
-        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay, camera.events.center, camera.events.zoom):
-            getattr(event, how)(self._look_soon)
+        for name in ("point", "order", "ndisplay"):
+            getattr(viewer.dims.events[name], how)(self._look_soon)
+        for name in ("center", "zoom"):
+            getattr(camera.events[name], how)(self._look_soon)
         for name in _CONTENT_EVENTS:
             getattr(source.events[name], how)(self._on_content)
         getattr(source.events.set_data, how)(self._on_pixels)
         getattr(viewer.layers.events.removed, how)(self._on_removed)
 
     def _look_soon(self, _: Any = None) -> None:
-        if not self._soon.isActive():
-            self._soon.start()
+        """Stain what is in view once it rests."""
+        self.tiles.pause()
+        least, most = _REST_MS
+        self._soon.start(min(max(least, round(1000 * self.tiles.pace)), most))
 
     def _on_place(self, _: Any = None) -> None:
         if self.picture is not None and self._of is not None:
