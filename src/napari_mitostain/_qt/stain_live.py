@@ -223,7 +223,8 @@ class LiveStain(QObject):
 
     def _on_content(self, _: Any = None) -> None:
         try:
-            self._restart()
+            if self._source is not None:  # the form may have heard of it first, and have turned the mode off
+                self._restart()
         except ImageError as error:
             self.ended.emit(str(error))
 
@@ -233,6 +234,8 @@ class LiveStain(QObject):
         Another plane in view is no such case; nor is another part or level of a multiscale layer.
         """
         if self._source is None or self._of is None or self._view is None or self.tiles.source is None:
+            return
+        if self._source.ndim != len(self._of.axes):  # new data, of which another event tells
             return
         if self._source.multiscale:
             self._look_soon()
