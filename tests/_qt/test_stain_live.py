@@ -19,6 +19,7 @@ from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.config import StainSettings
 from napari_mitostain.image import Stack
 from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.staining import live_plane
 
 MICROSCOPE = {
     "name": "cells",
@@ -55,13 +56,18 @@ def done(live: Any, until: Any) -> Callable[[], None]:
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the thread was asked for: planes to be made ready, and tiles."""
     steps: list[Any] = []
-    next_step = live_tiles.next_step
+    make_ready, stain_next = live_tiles.make_ready, live_tiles.stain_next
 
-    def noted(source: Any, key: Any, plane: Any) -> Any:
-        steps.append((key.level, key.plane, "ready" if plane is None else key.place))
-        return next_step(source, key, plane)
+    def ready(source: Any, key: Any, contrast: Any) -> Any:
+        steps.append((key.level, key.plane, "ready"))
+        return make_ready(source, key, contrast)
 
-    monkeypatch.setattr(live_tiles, "next_step", noted)
+    def stained(source: Any, key: Any, plane: Any) -> Any:
+        steps.append((key.level, key.plane, key.place))
+        return stain_next(source, key, plane)
+
+    monkeypatch.setattr(live_tiles, "make_ready", ready)
+    monkeypatch.setattr(live_tiles, "stain_next", stained)
     return steps
 
 
@@ -120,7 +126,7 @@ def test_tiles_nearest_the_middle_of_the_view_come_first(viewer, widget, cells, 
 
 
 def test_what_passes_by_is_not_stained(viewer, widget, cells, done, steps, hold, until, monkeypatch):
-    monkeypatch.setattr(live_tiles, "next_step", hold.hold(live_tiles.next_step))
+    monkeypatch.setattr(live_tiles, "make_ready", hold.hold(live_tiles.make_ready))
     viewer.add_image(np.concatenate([cells, cells]))
     viewer.dims.set_point(0, 0)
     turn_on(widget)
@@ -372,7 +378,7 @@ def test_data_that_cannot_be_stained_turns_the_mode_off(viewer, widget, cells, d
 
 
 def test_turning_it_off_leaves_nothing_and_drops_what_is_under_way(viewer, widget, cells, hold, monkeypatch, until):
-    monkeypatch.setattr(live_tiles, "next_step", hold.hold(live_tiles.next_step))
+    monkeypatch.setattr(live_tiles, "make_ready", hold.hold(live_tiles.make_ready))
     viewer.add_image(cells, name="cells")
     turn_on(widget)
     until(lambda: bool(hold.asked))
@@ -405,7 +411,7 @@ def test_all_layers_deleted(viewer, widget, cells, done, until):
 
 
 def test_closed_dock_takes_the_layer_away(viewer, widget, cells, hold, monkeypatch, until):
-    monkeypatch.setattr(live_tiles, "next_step", hold.hold(live_tiles.next_step))
+    monkeypatch.setattr(live_tiles, "make_ready", hold.hold(live_tiles.make_ready))
     viewer.add_image(cells, name="cells")
     turn_on(widget)
     until(lambda: bool(hold.asked))
@@ -493,3 +499,34 @@ def test_camera_of_a_resting_view_costs_no_tiles(viewer, widget, cells, done, st
     camera_of(viewer).zoom *= 1.1
     done()
     assert len(steps) == count
+
+
+def test_large_plane_is_stained_by_an_estimate_until_it_is_measured(
+    viewer, widget, small_model, cells, done, monkeypatch
+):
+    for name, value in {"WHOLE_PX": 0, "_BLOCKS": 1, "_BLOCK_PX": 16, "_STRIP_ROWS": 16, "_STRIP_PX": 1}.items():
+        monkeypatch.setattr(live_plane, name, value)
+    said: list[str] = []
+    widget.live.said.connect(said.append)
+    viewer.add_image(cells, name="cells")
+    turn_on(widget)
+    done()
+    assert "estimate" in "".join(said)
+    assert "estimate" not in widget.words.text()
+    expected = stain(cells, small_model, TILES)
+    stained = np.asarray(shown(viewer).data[0])
+    # as in the core's test of parts: the background is summed in another order
+    np.testing.assert_allclose(stained[2], expected[2], atol=5e-3)
+    assert not np.allclose(stained[3], expected[3], atol=5e-3)  # ahead, by the estimate
+    viewer.dims.set_point(0, 3)
+    done()
+    np.testing.assert_allclose(np.asarray(shown(viewer).data[0][3]), expected[3], atol=5e-3)
+
+
+def test_plane_too_large_to_be_measured_keeps_the_estimate(viewer, widget, cells, done, monkeypatch):
+    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 16, "MEASURED_PX": 0}.items():
+        monkeypatch.setattr(live_plane, name, value)
+    viewer.add_image(cells, name="cells")
+    turn_on(widget)
+    done()
+    assert "estimate" in widget.words.text()

@@ -11,7 +11,7 @@ import zarr
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError, ImageError
-from napari_mitostain.image import Stack
+from napari_mitostain.image import Stack, scale_brightfield
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import live_plane, stain
@@ -24,6 +24,7 @@ from napari_mitostain.staining.live import (
     ready_plane,
     stain_tile,
 )
+from napari_mitostain.staining.resampling import resampled
 
 EXACT = StainSettings(precision="float32", tile=16)
 
@@ -64,6 +65,27 @@ def test_tiles_of_a_plane_read_in_parts_are_those_of_the_full_stain(
         live = whole(0, open_live([stack], [1.0], tiny_model, settings))
         # the background is summed in another order, and its unit is another: 1e-3 of the contrast, as tested there
         np.testing.assert_allclose(live, stain(stack, tiny_model, settings), atol=2e-3)
+
+
+def test_measured_contrast_is_that_of_the_full_stain(
+    tiny_model: Model, cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 8, "_STRIP_ROWS": 16, "_STRIP_PX": 1}.items():
+        monkeypatch.setattr(live_plane, name, value)
+    for pixel_size in (0.1, 0.13):
+        stack = Stack(cells, "YX", {"Y": pixel_size, "X": pixel_size})
+        settings = StainSettings(precision="float32", tile=64, resample=True)
+        source = open_live([stack], [1.0], tiny_model, settings)
+        key = TileKey(0, (), (0, 0), source.side)
+        estimated = ready_plane(source, key)
+        *strips, contrast = estimated.measure()
+        assert strips
+        assert not any(strips)
+        measured = ready_plane(source, key, contrast)
+        assert [estimated.is_exact, measured.is_exact] == [False, True]
+        box = slice(0, source.levels[0].shape[0]), slice(0, source.levels[0].shape[1])  # type: ignore[union-attr]
+        scaled = scale_brightfield(resampled(cells, pixel_size / 0.1), tiny_model.card.scaling)
+        np.testing.assert_allclose(measured.scaled(box), scaled, atol=1e-3)  # as tested of parts
 
 
 def test_only_what_a_tile_needs_is_read_of_a_large_plane(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_mitostain._qt.live_view import LiveAxes
 from napari_mitostain._qt.stain_job import ModelLoaded, a_core_left_to_the_viewer, model_loaded
 from napari_mitostain.config import StainSettings
+from napari_mitostain.image import PlaneContrast, PlaneIndex
 
 if TYPE_CHECKING:
     from napari_mitostain.staining.live import LiveSource, LiveTile, OutOfMemory, TileKey
@@ -47,9 +49,29 @@ class Ready:
     plane: LivePlane
 
 
-def next_step(source: LiveSource, key: TileKey, plane: LivePlane | None) -> Ready | LiveTile | OutOfMemory:
-    """Stain a tile, or make its plane ready first: by then another tile may be wanted more."""
-    from napari_mitostain.staining.live import ready_plane, stain_tile
+@dataclass(frozen=True)
+class Strip:
+    """A strip of a plane was measured; with the last comes the contrast of the plane."""
+
+    at: tuple[int, PlaneIndex]
+    contrast: PlaneContrast | None
+
+
+def make_ready(source: LiveSource, key: TileKey, contrast: PlaneContrast | None) -> Ready:
+    """Make the plane of a tile ready, by the contrast that was measured of it if there is one."""
+    from napari_mitostain.staining.live import ready_plane
+
+    return Ready(key, ready_plane(source, key, contrast))
+
+
+def stain_next(source: LiveSource, key: TileKey, plane: LivePlane) -> LiveTile | OutOfMemory:
+    """Stain a tile."""
+    from napari_mitostain.staining.live import stain_tile
 
     with a_core_left_to_the_viewer():
-        return Ready(key, ready_plane(source, key)) if plane is None else stain_tile(source, key, plane)
+        return stain_tile(source, key, plane)
+
+
+def measure_next(at: tuple[int, PlaneIndex], strips: Iterator[PlaneContrast | None]) -> Strip:
+    """Measure one more strip of a plane."""
+    return Strip(at, next(strips))

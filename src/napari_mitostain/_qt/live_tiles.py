@@ -13,9 +13,9 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_mitostain._qt.latest import Latest, Question
 from napari_mitostain._qt.live_array import Stained
 from napari_mitostain._qt.live_cache import Recent
-from napari_mitostain._qt.live_job import Opened, Ready, next_step
+from napari_mitostain._qt.live_job import Opened, Ready, Strip, make_ready, measure_next, stain_next
 from napari_mitostain._qt.live_view import LiveView
-from napari_mitostain.image import PlaneIndex
+from napari_mitostain.image import PlaneContrast, PlaneIndex
 from napari_mitostain.tiling import Box
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ _PATIENCE = 3
 """Planes that may fail one after the other; then it is not the planes."""
 
 _PIXEL_BYTES = 4
+
+
+At = tuple[int, PlaneIndex]
+"""A plane of a level."""
 
 
 class LiveTiles(QObject):
@@ -59,11 +63,15 @@ class LiveTiles(QObject):
         self._latest.answered.connect(self._receive)
         self._latest.failed.connect(self._fail)
         self.cache: Recent[TileKey, Stained] = Recent(0, lambda tile: tile[1].nbytes)
-        self._planes: Recent[tuple[int, PlaneIndex], LivePlane] = Recent(_PLANES, lambda _: 1)
+        self._planes: Recent[At, LivePlane] = Recent(_PLANES, lambda _: 1)
         self.source: LiveSource | None = None
         self._wanted: Sequence[LiveView] = ()
-        self._broken: set[tuple[int, PlaneIndex]] = set()
-        self._asked: TileKey | None = None
+        self._broken: set[At] = set()
+        self._estimated: set[At] = set()  # planes whose contrast is still to be measured
+        self._contrasts: dict[At, PlaneContrast] = {}  # those that were
+        self._strips: tuple[At, Iterator[PlaneContrast | None]] | None = None  # the one that is being measured
+        self._stale: set[TileKey] = set()  # tiles by an estimate, of a plane that was measured
+        self._at: At | None = None  # what the thread is at
         self._failures = 0
         self._is_paused, self._begun = False, 0.0
         self.pace = 0.0
@@ -81,8 +89,8 @@ class LiveTiles(QObject):
     def close(self) -> None:
         """Want nothing any more, and let go of all tiles."""
         self._latest.drop()
-        self.source, self._wanted, self._asked, self._failures = None, (), None, 0
-        for kept in (self.cache, self._planes, self._broken):
+        self.source, self._wanted, self._at, self._strips, self._failures = None, (), None, None, 0
+        for kept in (self.cache, self._planes, self._broken, self._contrasts, self._estimated, self._stale):
             kept.clear()
 
     def pause(self) -> None:
@@ -114,12 +122,21 @@ class LiveTiles(QObject):
         """Tell whether all that is in view is there, or cannot be."""
         return (view.level, view.plane) in self._broken or all(key in self.cache for key in self._keys_of(view))
 
+    def is_exact(self, view: LiveView) -> bool:
+        """Tell whether what is in view is as in the full stain, and not by an estimate of the plane's contrast."""
+        assert self.source is not None
+        plane = self._planes.peek((view.level, view.plane))
+        by_estimate = (view.level, view.plane) in self._estimated or (plane is not None and not plane.is_exact)
+        return not by_estimate and not any(key in self._stale for key in self._keys_of(view))
+
     def forget(self, view: LiveView) -> None:
         """Let go of the plane of a view: its pixels have changed."""
-        plane = view.level, view.plane
-        self._planes.drop(plane)
-        self._broken.discard(plane)
-        self.cache.drop_all(lambda key: (key.level, key.plane) == plane)
+        at = view.level, view.plane
+        self._planes.drop(at)
+        self._contrasts.pop(at, None)
+        self._strips = None
+        self._broken.discard(at)
+        self.cache.drop_all(lambda key: _plane_of(key) == at)
 
     def _keys_of(self, view: LiveView) -> Iterator[TileKey]:
         return self._keys(view.level, view.plane, view.box, view.centre)
@@ -143,18 +160,39 @@ class LiveTiles(QObject):
                 room -= _PIXEL_BYTES * (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
                 if room < 0:
                     return
-                if (key.level, key.plane) not in self._broken:
+                if _plane_of(key) not in self._broken:
                     yield key
 
     def _ask(self) -> None:
-        """Ask for the tile that is wanted most."""
-        if self._is_paused:
+        """Ask for what is wanted most: what is in view, its exact contrast, then what may come into view."""
+        if self._is_paused or self.source is None or not self._wanted:
             return
-        self._asked = next((key for key in self._in_order() if key not in self.cache), None)
-        if self._asked is not None and self.source is not None:
-            self._begun = perf_counter()
-            known = self._planes.get((self._asked.level, self._asked.plane))
-            self._latest.ask(partial(next_step, self.source, self._asked, known))
+        key = next((key for key in self._in_order() if key not in self.cache or key in self._stale), None)
+        seen = self._wanted[0].level, self._wanted[0].plane
+        if (key is None or _plane_of(key) != seen) and seen in self._estimated and seen not in self._broken:
+            self._ask_to_measure(self._wanted[0])
+        elif key is not None:
+            self._ask_to_stain(key)
+
+    def _ask_to_stain(self, key: TileKey) -> None:
+        assert self.source is not None
+        self._at, self._begun = _plane_of(key), perf_counter()
+        plane = self._planes.get(self._at)
+        if plane is None:
+            self._latest.ask(partial(make_ready, self.source, key, self._contrasts.get(self._at)))
+        else:
+            self._latest.ask(partial(stain_next, self.source, key, plane))
+
+    def _ask_to_measure(self, view: LiveView) -> None:
+        assert self.source is not None
+        self._at = view.level, view.plane
+        plane = self._planes.get(self._at)
+        if plane is None:  # it was in view before
+            self._latest.ask(partial(make_ready, self.source, next(self._keys_of(view)), None))
+            return
+        if self._strips is None or self._strips[0] != self._at:
+            self._strips = self._at, plane.measure()
+        self._latest.ask(partial(measure_next, *self._strips))
 
     def _receive(self, answer: Any) -> None:
         from napari_mitostain.staining.live import LiveTile
@@ -163,15 +201,35 @@ class LiveTiles(QObject):
             self.source = answer.source
             self.opened.emit(answer)
         elif isinstance(answer, Ready):
-            self._planes.put((answer.key.level, answer.key.plane), answer.plane)
+            self._keep(_plane_of(answer.key), answer.plane)
+            self._ask()
+        elif isinstance(answer, Strip):
+            if answer.contrast is not None:
+                self._correct(answer.at, answer.contrast)
             self._ask()
         elif isinstance(answer, LiveTile):
             self._failures, self.pace = 0, perf_counter() - self._begun
+            self._stale.discard(answer.key)
             self.cache.put(answer.key, (answer.box, answer.values))
             self._ask()  # the thread goes on while the tile is shown
             self.stained.emit(answer)
         else:
             self._take_smaller_tiles()
+
+    def _keep(self, at: At, plane: LivePlane) -> None:
+        """Keep a plane that is ready, and note it if its contrast is to be measured."""
+        assert self.source is not None
+        self._planes.put(at, plane)
+        level = self.source.levels[at[0]]
+        if not plane.is_exact and level is not None and level.can_be_measured:
+            self._estimated.add(at)
+
+    def _correct(self, at: At, contrast: PlaneContrast) -> None:
+        """Take the contrast that was measured; tiles by the estimate are seen until they are stained again."""
+        self._contrasts[at], self._strips = contrast, None
+        self._estimated.discard(at)
+        self._planes.drop(at)
+        self._stale.update(key for key, _ in self.cache.items() if _plane_of(key) == at)
 
     def _take_smaller_tiles(self) -> None:
         assert self.source is not None
@@ -188,10 +246,14 @@ class LiveTiles(QObject):
     def _fail(self, error: Exception) -> None:
         """Leave the plane out that failed; give up if all do."""
         self._failures += 1
-        if self._asked is not None and self._failures < _PATIENCE:
-            self._broken.add((self._asked.level, self._asked.plane))
+        if self._at is not None and self._failures < _PATIENCE:
+            self._broken.add(self._at)
             self._ask()
         if self._failures < _PATIENCE and (self.is_busy or len(self.cache)):
             self.stumbled.emit(error)
         else:
             self.failed.emit(error)
+
+
+def _plane_of(key: TileKey) -> At:
+    return key.level, key.plane

@@ -34,6 +34,7 @@ _CONTENT_EVENTS = ("data", "axis_labels")
 _LOADING = "Live: loading the model…"
 _STAINING = "Live: staining what is in view…"
 _STAINED = "Live: what is in view is stained. The stain is predicted, not measured."
+_ESTIMATED = "Live: what is in view is stained. Its plane is large: until it is measured, its contrast is an estimate."
 _NO_PLANE = "Live: waiting for a view of rows and columns; other views show no plane of the stack."
 _TOO_COARSE = "Live: the pixels in view are too coarse for the model; zoom in."
 
@@ -180,7 +181,10 @@ class LiveStain(QObject):
         self._say_how_far(view)
 
     def _say_how_far(self, view: LiveView) -> None:
-        self.said.emit(_STAINED if self.tiles.is_complete(view) else _STAINING)
+        if not self.tiles.is_complete(view):
+            self.said.emit(_STAINING)
+        else:
+            self.said.emit(_STAINED if self.tiles.is_exact(view) else _ESTIMATED)
 
     def _tell(self, error: Exception) -> None:
         """Tell why a plane could not be stained, once."""

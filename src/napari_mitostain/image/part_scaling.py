@@ -36,6 +36,11 @@ class PlaneContrast:
     contrast: float
 
     @classmethod
+    def limits(cls, sample: NDArray[Any]) -> Self:
+        """Begin with a sample of the plane's intensities: where outliers begin, with a contrast of one for now."""
+        return cls(*outlier_limits(sample), float(np.median(sample)), 1.0)
+
+    @classmethod
     def estimate(cls, blocks: Sequence[tuple[NDArray[Any], Inner]], settings: ScalingSettings) -> Self:
         """Estimate it from blocks of a plane.
 
@@ -46,15 +51,18 @@ class PlaneContrast:
             around them, of `background_reach`, are for the background only.
         settings : ScalingSettings
         """
-        sample = np.concatenate([block[inner].ravel() for block, inner in blocks])
-        offset = float(np.median(sample))
-        limits = cls(*outlier_limits(sample), offset, 1.0)
-        details = np.concatenate([limits.scale(block, settings)[inner].ravel() for block, inner in blocks])
-        low, high = np.percentile(details, settings.percentiles)
+        limits = cls.limits(np.concatenate([block[inner].ravel() for block, inner in blocks]))
+        return limits.measured([limits.scale(block, settings)[inner] for block, inner in blocks], settings)
+
+    def measured(self, details: Sequence[NDArray[np.float32]], settings: ScalingSettings) -> Self:
+        """Return it with the contrast that a sample of the plane without its background has."""
+        sample = np.concatenate([detail.ravel() for detail in details])
+        low, high = np.percentile(sample, settings.percentiles)
         spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-        contrast = float((high - low) / spread) or float(details.std())
-        rounding = float(np.finfo(np.float32).eps * np.abs(sample - offset).max())
-        return replace(limits, contrast=contrast if contrast > rounding else 0.0)
+        contrast = float((high - low) / spread) or float(sample.std())
+        largest = max(abs(value) for value in (self.low, self.high, self.offset) if np.isfinite(value))
+        rounding = float(np.finfo(np.float32).eps) * largest
+        return replace(self, contrast=contrast if contrast > rounding else 0.0)
 
     def scale(self, part: NDArray[Any], settings: ScalingSettings) -> NDArray[np.float32]:
         """Scale a part of the plane (Y, X); what lies within `background_reach` of a cut differs from the whole."""

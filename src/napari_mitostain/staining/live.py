@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.image import PlaneIndex, Stack
+from napari_mitostain.image import PlaneContrast, PlaneIndex, Stack
 from napari_mitostain.model.device import is_out_of_memory
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
@@ -120,11 +120,14 @@ class OutOfMemory:
     side: int
 
 
-def ready_plane(source: LiveSource, key: TileKey) -> LivePlane:
-    """Read the plane of a tile, as far as it has to be known before the first of its tiles."""
+def ready_plane(source: LiveSource, key: TileKey, contrast: PlaneContrast | None = None) -> LivePlane:
+    """Read the plane of a tile, as far as it has to be known before the first of its tiles.
+
+    The contrast of a large plane is an estimate, unless it was measured.
+    """
     level = source.levels[key.level]
     assert level is not None, "levels that cannot be stained have no tiles"
-    return open_plane(level, key.plane, source.predictor.model.card.scaling)
+    return open_plane(level, key.plane, source.predictor.model.card.scaling, contrast)
 
 
 def stain_tile(source: LiveSource, key: TileKey, plane: LivePlane) -> LiveTile | OutOfMemory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
@@ -18,14 +19,21 @@ from napari_mitostain.image import (
     fill_non_finite,
     scale_brightfield,
 )
+from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE, sampled_every
 from napari_mitostain.staining.resampling import box_in_plane, resampled, resampled_shape, resized_part, source_of
 from napari_mitostain.tiling import Box
 
 WHOLE_PX = 9 * 2**20
 """Pixels of the largest plane that is scaled as a whole before its first tile: on one core, a fifth of a second."""
 
-_BLOCKS, _BLOCK_PX = 4, 256
+_BLOCKS, _BLOCK_PX = 6, 96
 """Blocks along each side of a larger plane that its contrast is estimated from, and their side."""
+
+MEASURED_PX = 2**28
+"""Pixels of the largest plane whose contrast is measured after it was estimated: some ten seconds on one core."""
+
+_STRIP_PX, _STRIP_ROWS = 2**22, 512
+"""Pixels of a strip that is measured at a time, a tenth of a second on one core; rows are read by chunks of so many."""
 
 Place = tuple[int, int]
 """Row and column of a tile in the grid of a plane."""
@@ -49,6 +57,11 @@ class LiveLevel:
     def shape(self) -> tuple[int, int]:
         """Height and width of a plane in the model's pixels, which the grid of tiles lies on."""
         return resampled_shape(self.stack.plane_shape, self.zoom)
+
+    @property
+    def can_be_measured(self) -> bool:
+        """Whether a plane is small enough to be read as a whole, for nothing but its contrast."""
+        return bool(np.prod(self.shape) <= MEASURED_PX)
 
     def box(self, place: Place, side: int) -> Box:
         """Return the rows and columns of a plane that a tile covers; all tiles cover each pixel once."""
@@ -77,23 +90,40 @@ class LiveLevel:
 
 
 class LivePlane(Protocol):
-    """A plane of a level, scaled as `stain_stack` would scale it."""
+    """A plane of a level, scaled as `stain_stack` would scale it.
+
+    Attributes
+    ----------
+    is_blank : bool
+    is_exact : bool
+        False while the contrast is an estimate.
+    """
 
     is_blank: bool
+    is_exact: bool
 
     def scaled(self, box: Box) -> NDArray[np.float32]:
         """Return a box of the plane in the model's pixels."""
         ...
 
+    def measure(self) -> Iterator[PlaneContrast | None]:
+        """Go through the plane strip by strip; the last that comes is its contrast, for `open_plane`."""
+        ...
 
-def open_plane(level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings) -> LivePlane:
-    """Read what has to be known of a plane before its first tile."""
-    pixels = max(np.prod(level.shape), np.prod(level.stack.plane_shape))
-    return (_Whole if pixels <= WHOLE_PX else _InParts)(level, index, scaling)
+
+def open_plane(
+    level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings, contrast: PlaneContrast | None = None
+) -> LivePlane:
+    """Read what has to be known of a plane before its first tile, unless its contrast was measured before."""
+    if max(np.prod(level.shape), np.prod(level.stack.plane_shape)) <= WHOLE_PX:
+        return _Whole(level, index, scaling)
+    return _InParts(level, index, scaling, contrast)
 
 
 class _Whole:
     """A plane that was read and scaled as a whole."""
+
+    is_exact = True
 
     def __init__(self, level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings) -> None:
         usable = fill_non_finite(level.stack.read(index))
@@ -103,18 +133,38 @@ class _Whole:
     def scaled(self, box: Box) -> NDArray[np.float32]:
         return self._scaled[box]
 
+    def measure(self) -> Iterator[PlaneContrast | None]:
+        return iter(())
+
 
 class _InParts:
-    """A plane too large for that: only what a tile needs is read, and the plane's contrast is an estimate."""
+    """A plane too large for that: only what a tile needs is read, with a contrast estimated until it is measured."""
 
-    def __init__(self, level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings) -> None:
+    def __init__(
+        self, level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings, contrast: PlaneContrast | None = None
+    ) -> None:
         self._level, self._index, self._scaling = level, index, scaling
-        self._contrast = PlaneContrast.estimate([self._grown(block) for block in self._blocks()], scaling)
+        self.is_exact = contrast is not None
+        self._contrast = contrast or PlaneContrast.estimate([self._grown(block) for block in self._blocks()], scaling)
         self.is_blank = self._contrast.contrast == 0
 
     def scaled(self, box: Box) -> NDArray[np.float32]:
         part, inner = self._grown(box)
         return self._contrast.scale(part, self._scaling)[inner]
+
+    def measure(self) -> Iterator[PlaneContrast | None]:
+        """Take the pixels that `scale_brightfield` takes."""
+        intensities, details = [], []
+        for strip in self._strips():
+            intensities.append(_sampled(self._resampled(strip), strip, self._level.shape, ROUGH_SAMPLE).ravel())
+            yield None
+        limits = PlaneContrast.limits(np.concatenate(intensities))
+        for strip in self._strips():
+            part, inner = self._grown(strip)
+            detail = limits.scale(part, self._scaling)[inner]
+            details.append(_sampled(detail, strip, self._level.shape, SAMPLE))
+            yield None
+        yield limits.measured(details, self._scaling)
 
     def _grown(self, box: Box) -> tuple[NDArray[Any], Box]:
         """Read a box with what its background depends on, and tell where it lies in that."""
@@ -138,12 +188,32 @@ class _InParts:
         return resized_part(part, seen, whole, box, level.shape)
 
     def _blocks(self) -> list[Box]:
-        """Spread blocks evenly over the plane."""
-        spans = [
-            [slice(start, min(start + _BLOCK_PX, length)) for start in _spread(length)] for length in self._level.shape
+        """Spread blocks over the plane, each somewhere in its part of it: planes may repeat themselves."""
+        random = np.random.default_rng(0)
+        return [
+            (_within(row, self._level.shape[0], random), _within(column, self._level.shape[1], random))
+            for row in range(_BLOCKS)
+            for column in range(_BLOCKS)
         ]
-        return [(rows, columns) for rows in spans[0] for columns in spans[1]]
+
+    def _strips(self) -> Iterator[Box]:
+        height, width = self._level.shape
+        rows = max(_STRIP_ROWS, _STRIP_PX // width // _STRIP_ROWS * _STRIP_ROWS)
+        for start in range(0, height, rows):
+            yield slice(start, min(start + rows, height)), slice(0, width)
 
 
-def _spread(length: int) -> list[int]:
-    return [max(0, round((number + 0.5) * length / _BLOCKS) - _BLOCK_PX // 2) for number in range(_BLOCKS)]
+def _within(number: int, length: int, random: np.random.Generator) -> slice:
+    first, last = number * length // _BLOCKS, (number + 1) * length // _BLOCKS
+    start = first + int(random.integers(0, max(1, last - first - _BLOCK_PX)))
+    return slice(start, min(start + _BLOCK_PX, length))
+
+
+def _sampled(part: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
+    """Return of a part those pixels that are in a sample of the whole plane."""
+    rows, columns = (
+        slice(-of.start % every, None, every)
+        for of, length in zip(box, shape, strict=True)
+        for every in [sampled_every(length, side)]
+    )
+    return part[rows, columns].copy()
