@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import napari
 import numpy as np
 import zarr
@@ -169,7 +170,7 @@ def on_disk(folder: Path, side: int, planes: int) -> list[Any]:
             folder / str(number), shape=data.shape, chunks=(1, 512, 512), dtype=data.dtype, overwrite=True
         )
         level[:] = data
-        levels.append(level)
+        levels.append(da.from_zarr(level))  # as napari's readers do: a slice of a zarr array is read as a whole
         data = data[:, ::2, ::2]
     return levels
 

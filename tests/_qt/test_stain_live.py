@@ -504,7 +504,7 @@ def test_camera_of_a_resting_view_costs_no_tiles(viewer, widget, cells, done, st
 def test_large_plane_is_stained_by_an_estimate_until_it_is_measured(
     viewer, widget, small_model, cells, done, monkeypatch
 ):
-    for name, value in {"WHOLE_PX": 0, "_BLOCKS": 1, "_BLOCK_PX": 16, "_STRIP_ROWS": 16, "_STRIP_PX": 1}.items():
+    for name, value in {"WHOLE_PX": 0, "_BLOCKS": 1, "_BLOCK_PX": 16, "_STRIP": (16, 30)}.items():
         monkeypatch.setattr(live_plane, name, value)
     said: list[str] = []
     widget.live.said.connect(said.append)

@@ -70,7 +70,7 @@ def test_tiles_of_a_plane_read_in_parts_are_those_of_the_full_stain(
 def test_measured_contrast_is_that_of_the_full_stain(
     tiny_model: Model, cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 8, "_STRIP_ROWS": 16, "_STRIP_PX": 1}.items():
+    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 8, "_STRIP": (16, 30)}.items():
         monkeypatch.setattr(live_plane, name, value)
     for pixel_size in (0.1, 0.13):
         stack = Stack(cells, "YX", {"Y": pixel_size, "X": pixel_size})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Protocol
 
@@ -26,14 +26,14 @@ from napari_mitostain.tiling import Box
 WHOLE_PX = 9 * 2**20
 """Pixels of the largest plane that is scaled as a whole before its first tile: on one core, a fifth of a second."""
 
-_BLOCKS, _BLOCK_PX = 6, 96
+_BLOCKS, _BLOCK_PX = 4, 160
 """Blocks along each side of a larger plane that its contrast is estimated from, and their side."""
 
 MEASURED_PX = 2**28
 """Pixels of the largest plane whose contrast is measured after it was estimated: some ten seconds on one core."""
 
-_STRIP_PX, _STRIP_ROWS = 2**22, 512
-"""Pixels of a strip that is measured at a time, a tenth of a second on one core; rows are read by chunks of so many."""
+_STRIP = 512, 4096
+"""Rows and columns that are measured at a time: a few chunks, and some hundredths of a second on one core."""
 
 Place = tuple[int, int]
 """Row and column of a tile in the grid of a plane."""
@@ -143,7 +143,8 @@ class _InParts:
     def __init__(
         self, level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings, contrast: PlaneContrast | None = None
     ) -> None:
-        self._level, self._index, self._scaling = level, index, scaling
+        self._level, self._scaling = level, scaling
+        self._stack, self._index = _alone(level.stack, index)
         self.is_exact = contrast is not None
         self._contrast = contrast or PlaneContrast.estimate([self._grown(block) for block in self._blocks()], scaling)
         self.is_blank = self._contrast.contrast == 0
@@ -181,10 +182,10 @@ class _InParts:
     def _resampled(self, box: Box) -> NDArray[Any]:
         level = self._level
         if level.zoom == 1:
-            return fill_non_finite(level.stack.read(self._index, box))
+            return fill_non_finite(self._stack.read(self._index, box))
         whole = level.stack.plane_shape
         seen = source_of(box, level.shape, whole)
-        part = fill_non_finite(level.stack.read(self._index, seen)).astype(np.float64)
+        part = fill_non_finite(self._stack.read(self._index, seen)).astype(np.float64)
         return resized_part(part, seen, whole, box, level.shape)
 
     def _blocks(self) -> list[Box]:
@@ -198,9 +199,21 @@ class _InParts:
 
     def _strips(self) -> Iterator[Box]:
         height, width = self._level.shape
-        rows = max(_STRIP_ROWS, _STRIP_PX // width // _STRIP_ROWS * _STRIP_ROWS)
-        for start in range(0, height, rows):
-            yield slice(start, min(start + rows, height)), slice(0, width)
+        for top in range(0, height, _STRIP[0]):
+            for left in range(0, width, _STRIP[1]):
+                yield slice(top, min(top + _STRIP[0], height)), slice(left, min(left + _STRIP[1], width))
+
+
+def _alone(stack: Stack, index: PlaneIndex) -> tuple[Stack, PlaneIndex]:
+    """Return a plane as a stack of its own if dask holds it, which goes through all chunks it knows of for each part."""
+    if not hasattr(stack.data, "__dask_graph__"):
+        return stack, index
+    import dask
+
+    (plane,) = dask.optimize(  # type: ignore[attr-defined,no-untyped-call]
+        stack.data[stack.slices(index)]
+    )
+    return replace(stack, data=plane, axes="".join(axis for axis in stack.axes if axis in "YX")), ()
 
 
 def _within(number: int, length: int, random: np.random.Generator) -> slice:
