@@ -205,7 +205,7 @@ class _InParts:
 
 
 def _alone(stack: Stack, index: PlaneIndex) -> tuple[Stack, PlaneIndex]:
-    """Return a plane as a stack of its own if dask holds it, which goes through all chunks it knows of for each part."""
+    """Return a plane as a stack of its own if dask holds it, which goes through all its chunks for each part."""
     if not hasattr(stack.data, "__dask_graph__"):
         return stack, index
     import dask
