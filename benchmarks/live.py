@@ -124,7 +124,7 @@ def measure(watched: Watched, views: int, seconds: float, rate: float) -> dict[s
 def seconds_to_stain(watched: Watched, live: Any, plane: int, rests: float) -> float:
     """Go to a plane, and return the seconds until some of its stain is drawn."""
     begin = watched.go_to(plane)
-    wait_until(lambda: live.tiles.found(0, (plane,), (slice(0, 9**9), slice(0, 9**9))))
+    wait_until(lambda: any(key.plane == (plane,) for key, _ in live.tiles.cache.items()))
     shown = time.perf_counter()
     wait_until(lambda: watched.drawn[-1] > shown)
     taken = watched.drawn[-1] - begin

@@ -367,6 +367,20 @@ def test_new_data_and_pixels_changed_in_place(viewer, widget, small_model, cells
     assert shown(viewer).data[0].shape == (60, 61)
 
 
+def test_late_tile_of_former_pixels_is_dropped(viewer, widget, small_model, cells, done, hold, monkeypatch, until):
+    stain_next = live_tiles.stain_next
+    monkeypatch.setattr(live_tiles, "stain_next", hold.hold(stain_next))
+    source = viewer.add_image(cells.copy())
+    turn_on(widget)
+    until(lambda: bool(hold.asked))
+    source.data[2] = cells[0]
+    source.refresh()
+    until(lambda: len(hold.asked) > 1)  # the new pixels do not wait for the old ones
+    hold.let()
+    done()
+    np.testing.assert_allclose(np.asarray(shown(viewer).data[0][2]), stain(cells[0], small_model, TILES), atol=ATOL)
+
+
 def test_data_that_cannot_be_stained_turns_the_mode_off(viewer, widget, cells, done):
     source = viewer.add_image(cells)
     turn_on(widget)

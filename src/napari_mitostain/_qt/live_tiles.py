@@ -14,25 +14,18 @@ from napari_mitostain._qt.latest import Latest, Question
 from napari_mitostain._qt.live_array import Stained
 from napari_mitostain._qt.live_cache import Recent
 from napari_mitostain._qt.live_job import Opened, Ready, Strip, make_ready, measure_next, stain_next
+from napari_mitostain._qt.live_planes import At, LivePlanes
 from napari_mitostain._qt.live_view import LiveView
-from napari_mitostain.image import PlaneContrast, PlaneIndex
+from napari_mitostain.image import PlaneIndex
 from napari_mitostain.tiling import Box
 
 if TYPE_CHECKING:
     from napari_mitostain.staining.live import LiveSource, TileKey
-    from napari_mitostain.staining.live_plane import LivePlane
-
-_PLANES = 2
-"""Planes that are kept ready, scaled: the one in view, and one that is stained ahead."""
 
 _PATIENCE = 3
 """Planes that may fail one after the other; then it is not the planes."""
 
 _PIXEL_BYTES = 4
-
-
-At = tuple[int, PlaneIndex]
-"""A plane of a level."""
 
 
 class LiveTiles(QObject):
@@ -63,13 +56,10 @@ class LiveTiles(QObject):
         self._latest.answered.connect(self._receive)
         self._latest.failed.connect(self._fail)
         self.cache: Recent[TileKey, Stained] = Recent(0, lambda tile: tile[1].nbytes)
-        self._planes: Recent[At, LivePlane] = Recent(_PLANES, lambda _: 1)
+        self._planes = LivePlanes()
         self.source: LiveSource | None = None
         self._wanted: Sequence[LiveView] = ()
         self._broken: set[At] = set()
-        self._estimated: set[At] = set()  # planes whose contrast is still to be measured
-        self._contrasts: dict[At, PlaneContrast] = {}  # those that were
-        self._strips: tuple[At, Iterator[PlaneContrast | None]] | None = None  # the one that is being measured
         self._stale: set[TileKey] = set()  # tiles by an estimate, of a plane that was measured
         self._at: At | None = None  # what the thread is at
         self._failures = 0
@@ -89,8 +79,8 @@ class LiveTiles(QObject):
     def close(self) -> None:
         """Want nothing any more, and let go of all tiles."""
         self._latest.drop()
-        self.source, self._wanted, self._at, self._strips, self._failures = None, (), None, None, 0
-        for kept in (self.cache, self._planes, self._broken, self._contrasts, self._estimated, self._stale):
+        self.source, self._wanted, self._at, self._failures = None, (), None, 0
+        for kept in (self.cache, self._planes, self._broken, self._stale):
             kept.clear()
 
     def pause(self) -> None:
@@ -124,17 +114,15 @@ class LiveTiles(QObject):
 
     def is_exact(self, view: LiveView) -> bool:
         """Tell whether what is in view is as in the full stain, and not by an estimate of the plane's contrast."""
-        assert self.source is not None
-        plane = self._planes.peek((view.level, view.plane))
-        by_estimate = (view.level, view.plane) in self._estimated or (plane is not None and not plane.is_exact)
-        return not by_estimate and not any(key in self._stale for key in self._keys_of(view))
+        known = self._planes.is_exact((view.level, view.plane))
+        return known and not any(key in self._stale for key in self._keys_of(view))
 
     def forget(self, view: LiveView) -> None:
         """Let go of the plane of a view: its pixels have changed."""
         at = view.level, view.plane
-        self._planes.drop(at)
-        self._contrasts.pop(at, None)
-        self._strips = None
+        if self._at == at:
+            self._latest.drop()  # it is at the former pixels
+        self._planes.forget(at)
         self._broken.discard(at)
         self.cache.drop_all(lambda key: _plane_of(key) == at)
 
@@ -169,7 +157,11 @@ class LiveTiles(QObject):
             return
         key = next((key for key in self._in_order() if key not in self.cache or key in self._stale), None)
         seen = self._wanted[0].level, self._wanted[0].plane
-        if (key is None or _plane_of(key) != seen) and seen in self._estimated and seen not in self._broken:
+        if (
+            (key is None or _plane_of(key) != seen)
+            and self._planes.is_to_be_measured(seen)
+            and seen not in self._broken
+        ):
             self._ask_to_measure(self._wanted[0])
         elif key is not None:
             self._ask_to_stain(key)
@@ -179,7 +171,7 @@ class LiveTiles(QObject):
         self._at, self._begun = _plane_of(key), perf_counter()
         plane = self._planes.get(self._at)
         if plane is None:
-            self._latest.ask(partial(make_ready, self.source, key, self._contrasts.get(self._at)))
+            self._latest.ask(partial(make_ready, self.source, key, self._planes.contrast(self._at)))
         else:
             self._latest.ask(partial(stain_next, self.source, key, plane))
 
@@ -190,9 +182,7 @@ class LiveTiles(QObject):
         if plane is None:  # it was in view before
             self._latest.ask(partial(make_ready, self.source, next(self._keys_of(view)), None))
             return
-        if self._strips is None or self._strips[0] != self._at:
-            self._strips = self._at, plane.measure()
-        self._latest.ask(partial(measure_next, *self._strips))
+        self._latest.ask(partial(measure_next, self._at, self._planes.strips(self._at, plane)))
 
     def _receive(self, answer: Any) -> None:
         from napari_mitostain.staining.live import LiveTile
@@ -201,11 +191,15 @@ class LiveTiles(QObject):
             self.source = answer.source
             self.opened.emit(answer)
         elif isinstance(answer, Ready):
-            self._keep(_plane_of(answer.key), answer.plane)
+            assert self.source is not None
+            level = self.source.levels[answer.key.level]
+            self._planes.keep(_plane_of(answer.key), answer.plane, level is not None and level.can_be_measured)
             self._ask()
         elif isinstance(answer, Strip):
             if answer.contrast is not None:
-                self._correct(answer.at, answer.contrast)
+                self._planes.correct(answer.at, answer.contrast)
+                # tiles by the estimate are seen until they are stained again
+                self._stale.update(key for key, _ in self.cache.items() if _plane_of(key) == answer.at)
             self._ask()
         elif isinstance(answer, LiveTile):
             self._failures, self.pace = 0, perf_counter() - self._begun
@@ -215,21 +209,6 @@ class LiveTiles(QObject):
             self.stained.emit(answer)
         else:
             self._take_smaller_tiles()
-
-    def _keep(self, at: At, plane: LivePlane) -> None:
-        """Keep a plane that is ready, and note it if its contrast is to be measured."""
-        assert self.source is not None
-        self._planes.put(at, plane)
-        level = self.source.levels[at[0]]
-        if not plane.is_exact and level is not None and level.can_be_measured:
-            self._estimated.add(at)
-
-    def _correct(self, at: At, contrast: PlaneContrast) -> None:
-        """Take the contrast that was measured; tiles by the estimate are seen until they are stained again."""
-        self._contrasts[at], self._strips = contrast, None
-        self._estimated.discard(at)
-        self._planes.drop(at)
-        self._stale.update(key for key, _ in self.cache.items() if _plane_of(key) == at)
 
     def _take_smaller_tiles(self) -> None:
         assert self.source is not None

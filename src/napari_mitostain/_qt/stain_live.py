@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_mitostain._qt.job_runner import report
+from napari_mitostain._qt.live_events import LiveEvents
 from napari_mitostain._qt.live_job import Opened, open_source
 from napari_mitostain._qt.live_picture import LivePicture
 from napari_mitostain._qt.live_settings import cache_bytes
@@ -16,7 +17,6 @@ from napari_mitostain._qt.live_tiles import LiveTiles
 from napari_mitostain._qt.live_view import LiveAxes, LiveView, neighbours, view_of
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import LiveSeen
-from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.errors import ImageError
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _REST_MS = 40, 120
 """Time for which the view has to rest before it is stained: at least until napari has drawn it, and as long as a tile
 takes, within reason. Nothing is stained of what passes by quicker than it could be, and drawing has all processors."""
-
-_PLACE_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
-_CONTENT_EVENTS = ("data", "axis_labels")
 
 _LOADING = "Live: loading the model…"
 _STAINING = "Live: staining what is in view…"
@@ -70,6 +67,12 @@ class LiveStain(QObject):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._look)
+        self._events = LiveEvents(viewer, self)
+        self._events.moved.connect(self._look_soon)
+        self._events.placed.connect(self._on_place)
+        self._events.replaced.connect(self._on_content)
+        self._events.refreshed.connect(self._on_pixels)
+        self._events.removed.connect(self._on_removed)
         self.tiles.opened.connect(self._begin)
         self.tiles.stained.connect(self._show)
         self.tiles.stumbled.connect(self._tell)
@@ -99,7 +102,7 @@ class LiveStain(QObject):
             self.stop()
             assert request.layer is not None
             self._source = request.layer
-            self._listen("connect")
+            self._events.follow(self._source)
             cache_bytes()  # napari prepares the Preferences of plugins once
         self._request = request
         self._restart()
@@ -108,8 +111,7 @@ class LiveStain(QObject):
         """Turn the mode off; its layer goes."""
         self._soon.stop()
         self.tiles.close()
-        if self._source is not None:
-            self._listen("disconnect")
+        self._events.follow(None)
         self._source = self._request = self._of = self._view = None
         self._told.clear()
         if self.picture is not None:
@@ -149,7 +151,7 @@ class LiveStain(QObject):
         self.opened.emit(opened.loaded)
         self._look()
 
-    def _look(self, _: Any = None) -> None:
+    def _look(self) -> None:
         """Stain what is in view now."""
         if self._source is None or self._of is None or self.tiles.source is None:
             return
@@ -199,40 +201,25 @@ class LiveStain(QObject):
             report(error)
         self.ended.emit(str(error))
 
-    def _listen(self, how: str) -> None:
-        assert self._source is not None
-        viewer, source = self._viewer, self._source
-        camera = camera_of(viewer)
-        for name in _PLACE_EVENTS:
-            getattr(source.events[name], how)(self._on_place)
-        for name in ("point", "order", "ndisplay"):
-            getattr(viewer.dims.events[name], how)(self._look_soon)
-        for name in ("center", "zoom"):
-            getattr(camera.events[name], how)(self._look_soon)
-        for name in _CONTENT_EVENTS:
-            getattr(source.events[name], how)(self._on_content)
-        getattr(source.events.set_data, how)(self._on_pixels)
-        getattr(viewer.layers.events.removed, how)(self._on_removed)
-
-    def _look_soon(self, _: Any = None) -> None:
+    def _look_soon(self) -> None:
         """Stain what is in view once it rests."""
         self.tiles.pause()
         least, most = _REST_MS
         self._soon.start(min(max(least, round(1000 * self.tiles.pace)), most))
 
-    def _on_place(self, _: Any = None) -> None:
+    def _on_place(self) -> None:
         if self.picture is not None and self._of is not None:
             self.picture.follow(self._of)
         self._look_soon()
 
-    def _on_content(self, _: Any = None) -> None:
+    def _on_content(self) -> None:
         try:
             if self._source is not None:  # the form may have heard of it first, and have turned the mode off
                 self._restart()
         except ImageError as error:
             self.ended.emit(str(error))
 
-    def _on_pixels(self, _: Any = None) -> None:
+    def _on_pixels(self) -> None:
         """Stain the plane in view anew: the layer was refreshed, and its pixels may have been changed in place.
 
         Another plane in view is no such case; nor is another part or level of a multiscale layer.
@@ -249,9 +236,9 @@ class LiveStain(QObject):
             self.tiles.forget(view)
             self._look_soon()
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, layer: Layer) -> None:
         """End with a layer that the mode needs; layers go later, as napari may be taking out several."""
-        if event.value is self._source or (self.picture is not None and event.value is self.picture.layer):
+        if layer is self._source or (self.picture is not None and layer is self.picture.layer):
             self.tiles.close()
             QTimer.singleShot(0, self._end)
 
