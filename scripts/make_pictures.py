@@ -1,4 +1,4 @@
-"""Make the pictures of docs/weights.md and docs/fine_tuning.md with the program itself.
+"""Make the pictures of docs/weights.md, docs/live.md and docs/fine_tuning.md with the program itself.
 
     python scripts/make_pictures.py [FOLDER]
 
@@ -22,6 +22,8 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_mitostain._qt.view_state import camera_of
+
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 _WINDOW = (1500, 950)
 
@@ -33,6 +35,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     weighting(folder)
+    live(folder)
     with tempfile.TemporaryDirectory() as data_home:
         os.environ["XDG_DATA_HOME"] = data_home  # where runs are listed and kept
         tuning(folder)
@@ -60,6 +63,33 @@ def weighting(folder: Path) -> None:
     row_picture(viewer, list(weights.loss.panels), folder / "weights-loss.png")
     weights.loss.landscape.setChecked(True)
     picture(viewer, folder / "weights-landscape.png", canvas_only=True)
+    viewer.close()
+
+
+def live(folder: Path) -> None:
+    """Show the live stain of a time-lapse, and of a slide with several resolutions that it has just begun with."""
+    viewer = new_viewer()
+    brightfield, mitochondria = viewer.open_sample("napari-mitostain", "time_lapse")
+    mitochondria.visible = False
+    _, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "Digital stain")
+    widget.form.setValue(replace(widget.form.value(), layer=brightfield))
+    viewer.dims.set_current_step(0, 4)
+    widget.live_button.click()
+    wait_until(lambda: not widget.live.is_busy)
+    viewer.reset_view()
+    picture(viewer, folder / "live-time-lapse.png", canvas_only=False)
+    widget.live_button.click()
+    field = brightfield.data[4]
+    viewer.layers.clear()
+    slide = np.tile(np.block([[field, field[:, ::-1]], [field[::-1], field[::-1, ::-1]]]), (16, 16))
+    levels = [slide[:: 2**level, :: 2**level] for level in range(5)]
+    viewer.add_image(levels, multiscale=True, name="slide", scale=(0.08, 0.08), units="um")
+    viewer.reset_view()
+    camera_of(viewer).zoom *= 2.2
+    wait(1)
+    widget.live_button.click()
+    wait_until(lambda: len(widget.live.tiles.cache) > 50)
+    picture(viewer, folder / "live-slide.png", canvas_only=False)
     viewer.close()
 
 

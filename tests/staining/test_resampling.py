@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,14 @@ from napari_mitostain.events import Notice, PlaneDone, TileDone
 from napari_mitostain.image import Stack
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining import stain, stain_file, stain_stack
-from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled
+from napari_mitostain.staining.resampling import (
+    box_in_plane,
+    fitted,
+    resampled,
+    resampled_shape,
+    resized_part,
+    source_of,
+)
 
 RESAMPLED = StainSettings(precision="float32", resample=True)
 UNCHANGED = StainSettings(precision="float32")
@@ -133,3 +141,17 @@ def test_boxes_lie_in_the_plane_and_hold_at_least_a_pixel(
         assert 0 <= part.start < part.stop <= length
     values = np.ones([part.stop - part.start for part in core], np.float32)
     np.testing.assert_allclose(fitted(values, box), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("zoom", [0.2, 0.77, 1.3, 2, 8])
+def test_part_is_resized_as_in_the_whole(zoom: float) -> None:
+    image = np.random.default_rng(0).random((53, 71))
+    shape = resampled_shape((53, 71), zoom)
+    whole = resampled(image, zoom)
+    rows, columns = (np.linspace(0, length, 4).astype(int).tolist() for length in shape)
+    for top, bottom in itertools.pairwise(rows):
+        for left, right in itertools.pairwise(columns):
+            box = slice(top, bottom), slice(left, right)
+            seen = source_of(box, shape, (53, 71))
+            part = resized_part(image[seen], seen, (53, 71), box, shape)
+            np.testing.assert_allclose(part, whole[box], atol=1e-12)

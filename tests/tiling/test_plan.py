@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napari_mitostain.errors import SettingsError
-from napari_mitostain.tiling import Geometry, plan_tiles
+from napari_mitostain.tiling import Geometry, plan_tile, plan_tiles
 
 shapes = st.tuples(st.integers(1, 90), st.integers(1, 90)) | st.tuples(st.just(1), st.integers(1, 300))
 geometries = st.builds(Geometry, st.sampled_from([1, 2, 4, 8, 16]), st.integers(0, 60))
@@ -99,3 +99,12 @@ def test_tile_of_the_plane_s_size_has_the_whole_padded_plane_for_its_window(
 def test_tile_below_one_pixel_is_refused_in_one_sentence(tile: int) -> None:
     with pytest.raises(SettingsError, match=rf"^Expected a tile size of at least 1 pixel, got {tile}; .*\.$"):
         plan_tiles((64, 64), tile, Geometry(16, 92))
+
+
+@given(shape=shapes, tile=tile_sizes, geometry=geometries)
+@settings(max_examples=30, deadline=None)
+def test_tile_planned_alone_is_that_of_the_plan(shape: tuple[int, int], tile: int, geometry: Geometry) -> None:
+    plan = plan_tiles(shape, tile, geometry).tiles
+    columns = sum(one.core[0] == plan[0].core[0] for one in plan)
+    alone = [plan_tile(shape, tile, geometry, divmod(number, columns)) for number in range(len(plan))]
+    assert alone == [*plan]

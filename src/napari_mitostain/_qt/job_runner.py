@@ -153,13 +153,13 @@ class JobRunner(QObject):
         if self._notices > _NOTICES_SHOWN:
             show_warning(f"{self._notices - _NOTICES_SHOWN} more notices like these.")
         if outcome.error is not None:
-            _report(outcome.error)
+            report(outcome.error)
         self._bar.close()
         self.ended.emit(outcome)
 
 
-def _report(error: Exception) -> None:
-    """Tell the user why a job failed: our own errors are sentences, others need their type."""
+def report(error: Exception) -> None:
+    """Tell the user why something failed: our own errors are sentences, others need their type."""
     if isinstance(error, MitostainError):
         show_error(str(error))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +104,17 @@ def layer_stack(layer: Image, channel_axis: int | None = None) -> Stack:
     return Stack(_data(layer), axes, {k: v for k, v in scale.items() if v is not None}, name=layer.name)
 
 
+def layer_levels(layer: Image, channel_axis: int | None = None) -> tuple[Stack, ...]:
+    """Wrap each resolution of a layer in a `Stack`, the finest first; see `layer_stack`.
+
+    Raises
+    ------
+    ImageError
+    """
+    finest = layer_stack(layer, channel_axis)
+    return (finest, *(replace(finest, data=data, scale={}) for data in (layer.data[1:] if layer.multiscale else ())))
+
+
 def layer_pixel_size(layer: Image) -> float | None:
     """Return the side of a layer's pixels in micrometres, None if its unit is no length."""
     return _in_unit(layer, _named(layer).index("Y"), UNITS["Y"])
@@ -138,13 +150,13 @@ def from_view(planes: Sequence[PlaneIndex], view: PlaneIndex) -> list[PlaneIndex
     return sorted(planes, key=lambda plane: [abs(i - j) for i, j in zip(plane, view, strict=True)])
 
 
-def carried(layer: Image, origin: Sequence[int]) -> dict[str, Any]:
+def carried(layer: Image, origin: Sequence[float]) -> dict[str, Any]:
     """Return the transforms of a result that begins at a pixel of the layer, as arguments of a new layer.
 
     Parameters
     ----------
     layer : Image
-    origin : sequence of int
+    origin : sequence of float
         The pixel of the layer that the result's first one lies on.
     """
     placed = Affine(

@@ -92,7 +92,7 @@ class PlaneLayers:
         origin = {"result": kind, "source_layer": str(place.source.unique_id), **told}
         data = place.laid(values, None if layer is None else layer.data)
         if layer is not None and data is layer.data:
-            _move(layer, place.transforms())
+            move_layer(layer, place.transforms())
             layer.metadata = {**layer.metadata, METADATA: origin}
             layer.refresh(thumbnail=False, extent=False, highlight=False)
         else:
@@ -122,7 +122,7 @@ class PlaneLayers:
                 self._viewer.layers.remove(layer)
 
 
-def _move(layer: Layer, transforms: Mapping[str, Any]) -> None:
+def move_layer(layer: Layer, transforms: Mapping[str, Any]) -> None:
     """Give a layer its place; each change costs the viewer a redraw, so only what differs is set."""
     for name, value in transforms.items():
         if not _same(getattr(layer, name), value):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from napari_mitostain.config import Device, StainSettings
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack
+from napari_mitostain.tiling import Box
+
+if TYPE_CHECKING:
+    from napari_mitostain.model.loading import Model
 
 _TILE = 1024
 """Side of a tile where none is asked for: larger ones are quicker, but the first pixels, and a stop, would wait."""
@@ -46,6 +50,8 @@ class StainPlan:
         The stain's plane that the first plane of `result` is: all zero for a whole stack.
     result : ndarray of float32
         Filled in place by the job's thread, and only by it.
+    known : tuple of tuple
+        What a live stain has of it: plane, rows and columns, values. Seen until the job comes to the same place.
     """
 
     stack: Stack
@@ -55,6 +61,7 @@ class StainPlan:
     planes: tuple[PlaneIndex, ...]
     origin: PlaneIndex
     result: NDArray[np.float32]
+    known: tuple[tuple[PlaneIndex, Box, NDArray[np.float32]], ...] = ()
 
 
 def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
@@ -67,21 +74,30 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
     Event
         `ModelLoaded`, then those of `stain_stack`.
     """
-    from napari_mitostain.model.device import available_devices
     from napari_mitostain.model.loading import load_model
-    from napari_mitostain.staining import provenance, stain_stack
+    from napari_mitostain.staining import stain_stack
 
+    for place, box, values in plan.known:
+        plan.stack.put(plan.result, place, values, box)
     with a_core_left_to_the_viewer():
         model = load_model(plan.model)
-        origin = provenance(model, plan.settings, plan.stack.name, plan.channel)
-        words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
-        yield ModelLoaded(metadata={**origin.details, **words}, devices=tuple(available_devices()))
+        yield model_loaded(model, plan.settings, plan.stack.name, plan.channel)
         settings = replace(plan.settings, tile=plan.settings.tile or _TILE)
         events = stain_stack(plan.stack, model, settings, plan.channel, plan.planes)
         with closing(cast(Generator[Event, None, None], events)):
             for event in events:
                 _fill(plan, event)
                 yield event
+
+
+def model_loaded(model: Model, settings: StainSettings, source: str, channel: int) -> ModelLoaded:
+    """Say what a stain is made with: of which source, by which model, how."""
+    from napari_mitostain.model.device import available_devices
+    from napari_mitostain.staining import provenance
+
+    origin = provenance(model, settings, source, channel)
+    words = {"software": origin.software, "channel_name": origin.channel_name, "description": origin.description}
+    return ModelLoaded(metadata={**origin.details, **words}, devices=tuple(available_devices()))
 
 
 @contextmanager

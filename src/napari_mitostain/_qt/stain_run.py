@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex
+from napari_mitostain.tiling import Box
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -27,6 +29,14 @@ _SHOWN = (40.0, 99.8)
 """Percentiles of the first plane that are shown as black and in full colour: between cells brightfield stays clear."""
 
 
+@dataclass(frozen=True)
+class LiveSeen:
+    """What there is of a live stain: tiles of the finest level, as in `StainPlan.known`, and the look of its layer."""
+
+    tiles: tuple[tuple[PlaneIndex, Box, NDArray[np.float32]], ...]
+    look: Mapping[str, Any]
+
+
 class StainRun:
     """A stain on its way into a layer. Only for the main thread.
 
@@ -36,6 +46,8 @@ class StainRun:
     layer : Image
         What is stained.
     request : StainRequest
+    seen : LiveSeen, optional
+        What there is of a live stain, and how it is shown: the result begins with that.
 
     Raises
     ------
@@ -43,14 +55,16 @@ class StainRun:
         If the layer cannot be stained; nothing was changed then.
     """
 
-    def __init__(self, viewer: Viewer, layer: Image, request: StainRequest) -> None:
+    def __init__(self, viewer: Viewer, layer: Image, request: StainRequest, seen: LiveSeen | None = None) -> None:
         self._viewer = viewer
-        self.plan = make_plan(layer, request, viewer.dims.point)
+        plan = make_plan(layer, request, viewer.dims.point)
+        self.plan = plan if seen is None else replace(plan, known=seen.tiles)
+        look = LOOK if seen is None else {**LOOK, **seen.look}
         replaced = find_result(viewer, layer, "stain") if request.repeat == "replace" else None
         transforms = carried(layer, _first_pixel(self.plan))
-        self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, LOOK, replaced)
+        self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, look, replaced)
         self._source = layer.unique_id  # the layer itself may go
-        self._wants_brightness, self._has_tiles = replaced is None, False
+        self._wants_brightness, self._has_tiles = replaced is None and seen is None, False
 
     def is_of(self, layer: Image | None) -> bool:
         """Tell whether a layer is the one that is stained."""
@@ -61,6 +75,8 @@ class StainRun:
         for event in events:
             if isinstance(event, ModelLoaded):
                 self.result.record(event.metadata)
+                if self.plan.known:
+                    self.result.painted([True])
             elif isinstance(event, PlaneDone) and self._wants_brightness:
                 self._brighten(event.values)
         self._has_tiles = self._has_tiles or any(isinstance(event, TileDone) for event in events)
@@ -71,7 +87,7 @@ class StainRun:
         """Fit the contrast to the first plane, unless the user was quicker."""
         self._wants_brightness = False
         if tuple(self.result.layer.contrast_limits) == LOOK["contrast_limits"]:
-            self.result.layer.contrast_limits = _contrast(plane)
+            self.result.layer.contrast_limits = contrast_of(plane)
 
     def _in_view(self, planes: list[PlaneIndex]) -> list[bool]:
         """Tell for each plane whether it is seen; views that cut through the planes see all."""
@@ -121,7 +137,8 @@ def _first_pixel(plan: StainPlan) -> list[int]:
     return list((position | ({"C": plan.channel} if "C" in position else {})).values())
 
 
-def _contrast(plane: NDArray[np.float32]) -> tuple[float, float]:
+def contrast_of(plane: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the contrast limits that suit a plane (Y, X) of a stain."""
     rows, columns = (max(1, length // 512) for length in plane.shape)
     low, high = np.percentile(plane[::rows, ::columns], _SHOWN)
     return float(low), float(max(high, low + 0.05))

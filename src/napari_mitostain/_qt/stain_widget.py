@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
 
 from napari_mitostain._qt.card_view import CardView, card_of, pixel_note
 from napari_mitostain._qt.docked import Docked
@@ -16,6 +17,7 @@ from napari_mitostain._qt.layers import layer_pixel_size
 from napari_mitostain._qt.progress import words_for
 from napari_mitostain._qt.stain_form import StainForm
 from napari_mitostain._qt.stain_job import ModelLoaded, stain_job
+from napari_mitostain._qt.stain_live import LiveStain
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import StainRun, objection
 from napari_mitostain.errors import MitostainError
@@ -51,13 +53,21 @@ class StainWidget(Docked):
         self._said = ""  # of the last thing that happened to what was asked for
         self.runner = JobRunner(self)
         self.form = StainForm(viewer)
+        self.live = LiveStain(viewer, self)
         self.button = QPushButton("Stain")
+        self.live_button = QPushButton("Live")
         self.bar = QProgressBar()
         self.words = QLabel()
         self.card = CardView()
-        layout = QVBoxLayout(self)
-        for widget in (self.form, self.button, self.bar, self.words, self.card):
+        layout, buttons = QVBoxLayout(self), QHBoxLayout()
+        layout.addWidget(self.form)
+        layout.addLayout(buttons)
+        for widget in (self.bar, self.words, self.card):
             layout.addWidget(widget)
+        buttons.addWidget(self.button, stretch=2)
+        buttons.addWidget(self.live_button, stretch=1)
+        self.live_button.setCheckable(True)
+        self.live_button.setToolTip("Stain what you look at, as you scroll and zoom.")
         self.setMinimumWidth(_NARROWEST_PX)
         self.bar.setMaximum(1000)
         self.words.setWordWrap(True)
@@ -72,10 +82,15 @@ class StainWidget(Docked):
 
     def _leave(self) -> None:
         self.runner.cancel()
+        self.live.stop()
 
     def _connect(self) -> None:
         self.form.valueChanged.connect(self._look)
         self.button.clicked.connect(self._toggle)
+        self.live_button.toggled.connect(self._toggle_live)
+        self.live.opened.connect(lambda loaded: self.form.show_devices(loaded.devices))
+        self.live.said.connect(self._say_live)
+        self.live.ended.connect(self._on_live_ended)
         self.runner.received.connect(self._receive)
         self.runner.progressed.connect(self._progress)
         self.runner.ended.connect(self._finish)
@@ -89,8 +104,11 @@ class StainWidget(Docked):
         self.card.show_card(card)
         if not self.runner.is_running:
             problem = objection(request)
+            can_stain = request.layer is not None and bool(request.model) and not problem
+            for button in (self.button, self.live_button):
+                button.setEnabled(can_stain)
+            self._follow_live(request if can_stain else None)
             self._show_words(problem or self._said)
-            self.button.setEnabled(request.layer is not None and bool(request.model) and not problem)
         self.form.show_pixel_note(*_pixel_note(request, card))
 
     def _say(self, sentence: str) -> None:
@@ -103,19 +121,50 @@ class StainWidget(Docked):
         self.words.setVisible(bool(words))
 
     def _toggle(self) -> None:
+        request = self.form.value()
         if self.runner.is_running:
             self.runner.cancel()
         else:
-            self._start(self.form.value())
+            self._start(replace(request, planes="stack") if self.live.is_on else request)
+
+    def _toggle_live(self, wanted: bool) -> None:
+        self.button.setText("Finish the stack" if wanted else "Stain")
+        if wanted:
+            self._look(self.form.value())
+        else:
+            self.live.stop()
+            self._say("")
+
+    def _follow_live(self, request: StainRequest | None) -> None:
+        """Let the live stain follow the form while its button is down."""
+        if self.live_button.isChecked():
+            try:
+                if request is None:
+                    self.live_button.setChecked(False)
+                else:
+                    self.live.follow(request)
+            except MitostainError as error:
+                show_error(str(error))
+                self._on_live_ended(str(error))
+
+    def _say_live(self, words: str) -> None:
+        self._said = words
+        self._show_words(words)
+
+    def _on_live_ended(self, reason: str) -> None:
+        self.live_button.setChecked(False)
+        self._say(_ENDED["failed"].format(reason) if reason else "")
 
     def _start(self, request: StainRequest) -> None:
         assert request.layer is not None, "the button is off without a layer"
         try:
-            self._run = StainRun(self._viewer, request.layer, request)
+            self._run = StainRun(self._viewer, request.layer, request, self.live.seen())
         except MitostainError as error:
             show_error(str(error))
             self._say(str(error))
             return
+        self.live_button.setChecked(False)
+        self.live_button.setEnabled(False)
         self.button.setText("Cancel")
         self._progress(0.0, None)
         self.runner.start(f"Staining {request.layer.name}", partial(stain_job, self._run.plan))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.image import scaling
+from napari_mitostain.image.part_scaling import background_reach
 from napari_mitostain.image.plane import Box, PlaneIndex, Stack
+from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE, background, outlier_limits, sampled_every
 from napari_mitostain.image.units import inside, widened
 
 _ROWS = 256
@@ -47,8 +47,7 @@ class BlockScaling:
     @property
     def reach(self) -> int:
         """Pixels around a block that its background depends on."""
-        width = round(math.sqrt(4 * self.settings.background_px**2 + 1))
-        return 3 * (width // 2 + 1)
+        return background_reach(self.settings)
 
     def detail(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Return an image without its background, in parts of high - low; wrong within `reach` of where it is cut."""
@@ -57,7 +56,7 @@ class BlockScaling:
             rows = image[start : start + _ROWS].astype(np.float64)
             rows = np.where(np.isfinite(rows), rows, self.median)
             spread[start : start + _ROWS] = (rows.clip(self.low, self.high) - self.low) / (self.high - self.low)
-        spread -= scaling._background(spread, self.settings.background_px)
+        spread -= background(spread, self.settings.background_px)
         return spread
 
     def read(self, stack: Stack, index: PlaneIndex, box: Box) -> tuple[NDArray[np.float32], NDArray[Any]]:
@@ -88,7 +87,7 @@ def measure_plane(
     rough, low, high, holes = [], np.inf, -np.inf, 0
     for done, box in enumerate(boxes, start=1):
         pixels = stack.read(index, box)
-        rough.append(_sampled(pixels, box, stack.plane_shape, scaling._ROUGH_SAMPLE))
+        rough.append(_sampled(pixels, box, stack.plane_shape, ROUGH_SAMPLE))
         finite = pixels if pixels.dtype.kind != "f" else pixels[np.isfinite(pixels)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
@@ -101,7 +100,7 @@ def measure_plane(
     for done, box in enumerate(boxes, start=len(boxes) + 1):
         around = widened(box, found.reach, stack.plane_shape)
         detail = found.detail(stack.read(index, around))[inside(box, around)]
-        fine.append(_sampled(detail, box, stack.plane_shape, scaling._SAMPLE))
+        fine.append(_sampled(detail, box, stack.plane_shape, SAMPLE))
         yield done
     return replace(found, contrast=_contrast(np.concatenate(fine), settings))
 
@@ -119,15 +118,12 @@ def _limits(sample: NDArray[np.float64], low: float, high: float, settings: Scal
     if not finite.size:
         return BlockScaling(settings, low, high, low)
     median = float(np.median(finite))
-    first, last = np.percentile(np.where(np.isfinite(sample), sample, median), scaling._PERCENTILES).tolist()
-    reach = scaling._REACH * (last - first)
-    if reach > 0:
-        low, high = max(low, first - reach), min(high, last + reach)
-    return BlockScaling(settings, low, high, median)
+    first, last = outlier_limits(np.where(np.isfinite(sample), sample, median))
+    return BlockScaling(settings, max(low, first), min(high, last), median)
 
 
 def _sampled(values: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
     """Return those pixels of a box that lie on the plane's grid of samples, flat."""
-    steps = [max(1, length // side) for length in shape]
+    steps = [sampled_every(length, side) for length in shape]
     rows, columns = (slice(-part.start % step, None, step) for part, step in zip(box, steps, strict=True))
     return values[rows, columns].ravel()

@@ -13,10 +13,10 @@ from scipy.special import ndtri
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.errors import ImageError
 
-_SAMPLE = 512
+SAMPLE = 512
 """Rows and columns that percentiles are taken from: enough for a stable estimate, quick on any plane."""
 
-_ROUGH_SAMPLE, _PERCENTILES, _REACH = 128, (1.0, 99.0), 4.0
+ROUGH_SAMPLE, _PERCENTILES, _REACH = 128, (1.0, 99.0), 4.0
 """Where outliers begin: at 4 times the contrast beyond it, some 20 standard deviations, no structure of a cell lies."""
 
 _ROUNDING = 1e-3
@@ -44,8 +44,8 @@ def scale_brightfield(image: NDArray[Any], settings: ScalingSettings = ScalingSe
         Scaled plane (Y, X), zero mean and about unit contrast; all zero if the plane is constant.
     """
     plane = _exact_plane(fill_non_finite(image))
-    detail = plane - _background(plane, settings.background_px)
-    low, high = np.percentile(_sampled(detail, _SAMPLE), settings.percentiles)
+    detail = plane - background(plane, settings.background_px)
+    low, high = np.percentile(_sampled(detail, SAMPLE), settings.percentiles)
     spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
     contrast = (high - low) / spread or float(detail.std())  # percentiles miss structure in very few pixels
     rounding = np.finfo(np.float32).eps * float(np.abs(plane).max(initial=0))
@@ -96,14 +96,25 @@ def _exact_plane(image: NDArray[Any]) -> NDArray[np.float32]:
 
 def _without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
     """Clip a plane far beyond its contrast: the background would spread one hot pixel over all its surroundings."""
-    low, high = np.percentile(_sampled(plane, _ROUGH_SAMPLE), _PERCENTILES).tolist()
+    return plane.clip(*outlier_limits(_sampled(plane, ROUGH_SAMPLE)))
+
+
+def outlier_limits(sample: NDArray[Any]) -> tuple[float, float]:
+    """Return the intensities beyond which a pixel is an outlier, from a sample of a plane; infinite if none is."""
+    low, high = np.percentile(sample, _PERCENTILES).tolist()
     reach = _REACH * (high - low)
-    return plane.clip(low - reach, high + reach) if reach > 0 else plane
+    return (low - reach, high + reach) if reach > 0 else (-np.inf, np.inf)
 
 
-def _background(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def background_width(sigma: float) -> int:
+    """Return the width of the moving average, three of which have the variance sigma²."""
+    width: int = round((4 * sigma**2 + 1) ** 0.5)
+    return width
+
+
+def background(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Average along rows, turn, and once more: a block of lines stays in the cache all the while."""
-    width = round((4 * sigma**2 + 1) ** 0.5)  # three boxes of this width have the variance sigma²
+    width = background_width(sigma)
     for _ in range(2):
         turned = np.empty(plane.shape[::-1], np.float32)
         for start in range(0, len(plane), _LINES):
@@ -116,8 +127,13 @@ def _background(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]
 
 
 def _sampled(plane: NDArray[Any], side: int) -> NDArray[Any]:
-    rows, columns = (max(1, size // side) for size in plane.shape)
+    rows, columns = (sampled_every(size, side) for size in plane.shape)
     return plane[::rows, ::columns]
+
+
+def sampled_every(size: int, side: int) -> int:
+    """Return which row or column of so many is in a sample of about a side."""
+    return max(1, size // side)
 
 
 @dataclass(frozen=True, slots=True)

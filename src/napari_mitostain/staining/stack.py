@@ -24,7 +24,7 @@ from napari_mitostain.staining.messages import about_empty, no_contrast, plane_n
 from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled, resampled_shape
 from napari_mitostain.staining.tiler import PlaneTiler
 
-_MOST_ZOOM = 16.0
+MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
 
 
@@ -184,7 +184,7 @@ def zoom_for(stack: Stack, model: Model, settings: StainSettings) -> float | Non
         If it would change the size beyond reason.
     """
     zoom = stack.zoom_to(model.card.pixel_size_um) if settings.resample else 1.0
-    if zoom is not None and not 1 / _MOST_ZOOM <= zoom <= _MOST_ZOOM:
+    if zoom is not None and not 1 / MOST_ZOOM <= zoom <= MOST_ZOOM:
         raise ImageError(
             f"Expected pixels of about {model.card.pixel_size_um} µm in {stack.name}, got {stack.pixel_size} µm; "
             "correct the pixel size or do not resample."

@@ -90,9 +90,7 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box 
     SettingsError
         If the tile size is below 1.
     """
-    if tile < 1:
-        raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
-    side, halo = _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
+    side, halo = _side_and_halo(tile, geometry)
     covered = (slice(0, shape[0]), slice(0, shape[1])) if core is None else core
     rows, columns = (
         _spans(length, part, side, halo, geometry.stride) for length, part in zip(shape, covered, strict=True)
@@ -102,6 +100,22 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box 
     )
     before_after = [(geometry.stride, _padded(length, geometry.stride) - geometry.stride - length) for length in shape]
     return Plan(shape, (before_after[0], before_after[1]), tiles)
+
+
+def plan_tile(shape: tuple[int, int], tile: int, geometry: Geometry, place: tuple[int, int]) -> Tile:
+    """Return one tile of a plan without making the others: the one at a place (row, column) of its grid."""
+    side, halo = _side_and_halo(tile, geometry)
+    cores = [
+        slice(number * side, min((number + 1) * side, length)) for number, length in zip(place, shape, strict=True)
+    ]
+    row, column = (_span(core, length, halo, geometry.stride) for core, length in zip(cores, shape, strict=True))
+    return Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2]))
+
+
+def _side_and_halo(tile: int, geometry: Geometry) -> tuple[int, int]:
+    if tile < 1:
+        raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
+    return _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
 
 
 def _round_up(value: int, step: int) -> int:
@@ -115,11 +129,14 @@ def _padded(length: int, stride: int) -> int:
 
 def _spans(length: int, part: slice, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
     """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
-    spans = []
-    for start in range(part.start, part.stop, side):
-        stop = min(start + side, part.stop)
-        first = max(0, start + stride - halo)
-        last = min(_padded(length, stride), _round_up(stop, stride) + stride + halo)
-        offset = start + stride - first
-        spans.append((slice(start, stop), slice(first, last), slice(offset, offset + stop - start)))
-    return spans
+    return [
+        _span(slice(start, min(start + side, part.stop)), length, halo, stride)
+        for start in range(part.start, part.stop, side)
+    ]
+
+
+def _span(core: slice, length: int, halo: int, stride: int) -> tuple[slice, slice, slice]:
+    first = max(0, core.start + stride - halo)
+    last = min(_padded(length, stride), _round_up(core.stop, stride) + stride + halo)
+    offset = core.start + stride - first
+    return core, slice(first, last), slice(offset, offset + core.stop - core.start)

@@ -1,0 +1,83 @@
+"""What the live stain has to hear of: moves of the view, and what becomes of its source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Layer
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_mitostain._qt.view_state import camera_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_VIEW, _CAMERA = ("point", "order", "ndisplay"), ("center", "zoom")
+_PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
+_CONTENT = ("data", "axis_labels")
+
+
+class LiveEvents(QObject):
+    """Listens to a viewer and one of its layers. Only for the main thread.
+
+    Attributes
+    ----------
+    moved : Signal()
+        Something else is in view, or will be.
+    placed : Signal()
+        The source lies elsewhere.
+    replaced : Signal()
+        The source has other data, or other axes.
+    refreshed : Signal()
+        The source was sliced anew.
+    removed : Signal(Layer)
+        Any layer was deleted.
+    """
+
+    moved = Signal()
+    placed = Signal()
+    replaced = Signal()
+    refreshed = Signal()
+    removed = Signal(object)
+
+    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._source: Image | None = None
+
+    def follow(self, source: Image | None) -> None:
+        """Listen to a layer, or to nothing, and to the former no longer."""
+        if self._source is not None:
+            self._listen(self._source, "disconnect")
+        self._source = source
+        if source is not None:
+            self._listen(source, "connect")
+
+    def _listen(self, source: Image, how: str) -> None:
+        viewer, camera = self._viewer, camera_of(self._viewer)
+        heard = {
+            self._on_move: [*(viewer.dims.events[name] for name in _VIEW), *(camera.events[name] for name in _CAMERA)],
+            self._on_place: [source.events[name] for name in _PLACE],
+            self._on_content: [source.events[name] for name in _CONTENT],
+            self._on_refresh: [source.events.set_data],
+            self._on_removed: [viewer.layers.events.removed],
+        }
+        for slot, events in heard.items():
+            for event in events:
+                getattr(event, how)(slot)
+
+    def _on_move(self, _: Any) -> None:
+        self.moved.emit()
+
+    def _on_place(self, _: Any) -> None:
+        self.placed.emit()
+
+    def _on_content(self, _: Any) -> None:
+        self.replaced.emit()
+
+    def _on_refresh(self, _: Any) -> None:
+        self.refreshed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        layer: Layer = event.value
+        self.removed.emit(layer)
