@@ -27,6 +27,7 @@ EXACT = StainSettings(device="cpu", precision="float32", tile=48)
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "BLOCK", 96)
+    monkeypatch.setattr(units, "LARGE", 96**2)
     monkeypatch.setattr(units, "_STEP", 32)
     monkeypatch.setattr(write_zarr, "_CHUNK", 32)
 
@@ -146,7 +147,7 @@ def test_memory_grows_neither_with_the_size_of_a_plane_nor_with_the_number_of_pl
 def test_page_larger_than_memory_is_read_by_its_tiles(
     tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_tiff, "BLOCK", 96)
+    monkeypatch.setattr(read_tiff, "LARGE", 96**2)
     image = plane_of((300, 270)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "in.tif", image, tile=(32, 32), compression="zlib")
     stack = read_stack(tmp_path / "in.tif")

@@ -5,10 +5,10 @@ from napari_mitostain.image.destination import require_apart
 from napari_mitostain.image.part_scaling import PlaneContrast, background_reach
 from napari_mitostain.image.plane import UNITS, Box, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
-from napari_mitostain.image.units import BLOCK, Unit, units_of
+from napari_mitostain.image.units import LARGE, Unit, units_of
 
 __all__ = [
-    "BLOCK",
+    "LARGE",
     "UNITS",
     "Box",
     "IntensityRange",

@@ -8,9 +8,12 @@ from itertools import product
 
 from napari_mitostain.image.plane import Box, PlaneIndex, Stack
 
-BLOCK = 4096
+BLOCK = 2048
 """Longest side in pixels of a block: a multiple of the sides of OME-Zarr's chunks (`image.files`) and of tiles, so that
-no chunk belongs to two blocks; its float32 is 64 MB."""
+no chunk belongs to two blocks; its float32 is 16 MB."""
+
+LARGE = 3072**2
+"""Pixels of the largest plane that is held as a whole: any camera's frame is, a mosaic is not."""
 
 _STEP = 1024
 """Blocks begin at multiples of it."""
@@ -62,7 +65,7 @@ def units_of(stack: Stack, channel: int = 0, whole: bool = False) -> list[Unit]:
         If there is no such channel.
     """
     height, width = stack.plane_shape
-    is_large = not whole and height * width > BLOCK**2
+    is_large = not whole and height * width > LARGE
     sides = [list(_cut(length)) if is_large else [slice(0, length)] for length in (height, width)]
     boxes = tuple((rows, columns) for rows, columns in product(*sides))
     return [Unit(plane, box, boxes) for plane in stack.planes(channel) for box in boxes]

@@ -20,7 +20,7 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.tiff_metadata import read_metadata
 from napari_mitostain.image.plane import Stack
-from napari_mitostain.image.units import BLOCK
+from napari_mitostain.image.units import LARGE
 
 _IMAGE_DESCRIPTION = 270
 
@@ -47,7 +47,7 @@ def read_tiff(path: Path) -> Stack:
         _require_complete(tif, series, path)
         scale, channels = read_metadata(tif)
         axes, dropped = known_axes(series.axes, series.shape)
-        is_large = math.prod(series.keyframe.shape) > BLOCK**2
+        is_large = math.prod(series.keyframe.shape) > LARGE
         store = series.aszarr(level=0, chunkmode=None if is_large else _WHOLE_PAGES)
         source = zarr.open_array(store, mode="r")
     data = FileArray(path, source, dropped, _Reopener(tif, store).opened)
