@@ -60,22 +60,22 @@ def repeats_of(pairs: Sequence[Pair], split: str = "acquisition") -> list[Repeat
     if split == "patch":
         drawn = [split_pairs(pairs, replace(ALONE, split="patch", holdout=None, seed=seed)) for seed in range(REPEATS)]
         return [Repeat(f"pairs-{seed}", seed, one.training, one.validation) for seed, one in enumerate(drawn)]
-    series = sorted(name for name in SERIES if any(pair.acquisition.endswith(name) for pair in pairs))
-    if len(series) > 1:
-        return [_without((name,), name, pairs, seed) for seed, name in enumerate(series)]
     acquisitions = sorted({pair.acquisition for pair in pairs})
-    if len(acquisitions) < _PARTS:
-        raise SystemExit(
-            f"Expected pairs of {' and '.join(sorted(SERIES))}, or of {_PARTS} acquisitions, got "
-            f"{len(acquisitions)}; simulate more cells."
-        )
-    parts = [tuple(acquisitions[seed::_PARTS]) for seed in range(REPEATS)]
-    return [_without(part, f"part-{seed}", pairs, seed) for seed, part in enumerate(parts)]
+    series = {name: [one for one in acquisitions if one.endswith(name)] for name in sorted(SERIES)}
+    left_out = {name: found for name, found in series.items() if found}
+    if len(left_out) < 2:
+        left_out = {f"part-{number}": acquisitions[number::_PARTS] for number in range(REPEATS)}
+        if len(acquisitions) < _PARTS:
+            raise SystemExit(
+                f"Expected pairs of {' and '.join(series)}, or of {_PARTS} acquisitions, got "
+                f"{len(acquisitions)}; simulate more cells."
+            )
+    return [_without(found, name, pairs, seed) for seed, (name, found) in enumerate(left_out.items())]
 
 
-def _without(left_out: tuple[str, ...], name: str, pairs: Sequence[Pair], seed: int) -> Repeat:
-    training = [pair for pair in pairs if not pair.acquisition.endswith(left_out)]
-    return Repeat(name, seed, training, [pair for pair in pairs if pair.acquisition.endswith(left_out)])
+def _without(left_out: Sequence[str], name: str, pairs: Sequence[Pair], seed: int) -> Repeat:
+    held_out = [pair for pair in pairs if pair.acquisition in left_out]
+    return Repeat(name, seed, [pair for pair in pairs if pair.acquisition not in left_out], held_out)
 
 
 def model_of(cell: Cell, repeat: Repeat, work: Path, budget: TrainSettings) -> Model:

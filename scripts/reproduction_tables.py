@@ -175,7 +175,7 @@ def _signed(value: float) -> str:
 
 
 def _number(value: float, score: str, sign: str = "") -> str:
-    return f"{value:{sign}.{2 if score == 'psnr' else 3}f}".replace("-", "−")
+    return f"{value:{sign}z.{2 if score == 'psnr' else 3}f}".replace("-", "−")
 
 
 def _head(*columns: str) -> list[str]:
