@@ -16,8 +16,8 @@ from napari_mitostain.model.loading import Model
 from napari_mitostain.model.strips import stain_in_strips
 
 _TILE, _LARGE_TILE = 1024, 2048
-"""Side of a core: of a large one a fifth is halo, of a small one two fifths. The memory that it takes stays below 1 GB,
-except in float32 on CUDA, where the window of 2272 pixels takes about 1.65 GB."""
+"""Side of a core: of a large one a fifth is halo, of a small one two fifths. The small one takes less than 1 GB, the large
+one, for GPUs, about 1.65 GB in float32."""
 
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
@@ -49,7 +49,7 @@ class Predictor:
         self.device = choose_device(settings.device)
         self.dtype = choose_dtype(settings.precision, self.device)
         self.model = model
-        self.tile = self._best_tile(settings) if settings.tile is None else settings.tile
+        self.tile = self._best_tile() if settings.tile is None else settings.tile
         self.room = 0
         if self.device.type != "cpu":
             self._fit_into(settings.gpu_memory_gb)
@@ -63,9 +63,8 @@ class Predictor:
                 f"Expected {self.device} to take the model, got {reason}; choose another device."
             ) from error
 
-    def _best_tile(self, settings: StainSettings) -> int:
-        in_strips = self.device.type == "cpu" and settings.backend == "torch" and self.dtype == torch.bfloat16
-        return _LARGE_TILE if self.device.type == "cuda" or in_strips else _TILE
+    def _best_tile(self) -> int:
+        return _LARGE_TILE if self.device.type == "cuda" else _TILE
 
     def _fit_into(self, memory_gb: float | None) -> None:
         """Choose tile and room for so much memory; a batch has no more pixels than the largest window."""
