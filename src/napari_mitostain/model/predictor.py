@@ -16,8 +16,8 @@ from napari_mitostain.model.loading import Model
 from napari_mitostain.model.strips import stain_in_strips
 
 _TILE, _LARGE_TILE = 1024, 2048
-"""Side of a core: of a large one a fifth is halo, of a small one two fifths. The small one takes less than 1 GB, the large
-one, for GPUs, about 1.65 GB in float32."""
+"""Side of a core: of a large one a fifth is halo, of a small one two fifths. The small one takes less than 1 GB; the
+large one, for GPUs, about 1.65 GB in float32."""
 
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
