@@ -57,7 +57,7 @@ SIMULATED, CELLS, FIRST_SEED = 160, SimulationSettings(), 1
 BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
 """First the generator learns from simulated cells; their images have more than four times the area of a patch."""
 
-CELL_FREE = 32
+CELL_FREE = 16
 """How many fields without a cell it sees from then on, so that nothing is to be seen where no cell is."""
 
 DARK = replace(ALONE, epochs=5, crops_per_frame=2)
@@ -237,7 +237,7 @@ def save_bundled(model: Model, scores: dict[str, dict[str, float]]) -> None:
                 "licence": "BSD-3-Clause",
             },
             {
-                "name": f"{CELL_FREE} fields without a cell, simulated or grain, with a dark target",
+                "name": f"{CELL_FREE} simulated fields without a cell, with a dark target",
                 "source": "scripts/cell_free.py",
                 "licence": "BSD-3-Clause",
             },

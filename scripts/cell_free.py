@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +20,12 @@ _GREY = 66.0
 """Median of the real brightfield."""
 
 _FIRST_SEED = 20_000
-_WIDEST_GRAIN_PX = 3.0
-_GRAIN, _FINE = (0.02, 0.1), 0.5
 _DARK = 0.003
 """Mean of the fluorescence: next to nothing, but not a constant, of which the TN loss would weigh no pixel."""
 
 
 def cell_free(count: int) -> Iterator[Pair]:
-    """Make pairs without a cell; half are simulated fields, half flat light with grain.
+    """Make pairs without a cell.
 
     Parameters
     ----------
@@ -37,7 +34,7 @@ def cell_free(count: int) -> Iterator[Pair]:
     """
     for number in range(count):
         name, seed = f"cell_free_{number:03d}", _FIRST_SEED + number
-        brightfield = _grainy(seed) if number % 2 else simulate_pair(EMPTY, seed).brightfield[0]
+        brightfield = simulate_pair(EMPTY, seed).brightfield[0]
         target = np.random.default_rng([seed, 1]).exponential(_DARK, EMPTY.shape).astype(np.float32)
         yield pair_of_arrays(name, "cell_free", scale_brightfield(brightfield), target)
 
@@ -56,9 +53,3 @@ def grain(shape: tuple[int, int], sigma: float, strength: float, random: np.rand
     """
     noise = gaussian_filter(random.standard_normal(shape), sigma, mode="wrap")
     return np.asarray(np.rint(_GREY * (1 + strength * noise / noise.std())).clip(0, 255), np.uint8)
-
-
-def _grainy(seed: int) -> NDArray[Any]:
-    random = np.random.default_rng(seed)
-    brightfield = grain(EMPTY.shape, random.uniform(0, _WIDEST_GRAIN_PX), random.uniform(*_GRAIN), random)
-    return brightfield + random.normal(0, _FINE * random.uniform(*_GRAIN) * _GREY, EMPTY.shape)
