@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import CellSettings, SimulationSettings
 from napari_mitostain.image import scale_brightfield
@@ -15,9 +13,6 @@ from napari_mitostain.training.pair import Pair, pair_of_arrays
 
 EMPTY = SimulationSettings(shape=(256, 256), randomise=2.0, cell=CellSettings(empty=1.0))
 """Debris, dust and stains on the optics, under microscopes of all kinds."""
-
-_GREY = 66.0
-"""Median of the real brightfield."""
 
 _FIRST_SEED = 20_000
 _DARK = 0.003
@@ -37,19 +32,3 @@ def cell_free(count: int) -> Iterator[Pair]:
         brightfield = simulate_pair(EMPTY, seed).brightfield[0]
         target = np.random.default_rng([seed, 1]).exponential(_DARK, EMPTY.shape).astype(np.float32)
         yield pair_of_arrays(name, "cell_free", scale_brightfield(brightfield), target)
-
-
-def grain(shape: tuple[int, int], sigma: float, strength: float, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw flat light with Gaussian noise.
-
-    Parameters
-    ----------
-    shape : tuple of int
-    sigma : float
-        Of the grains in pixels; 0 is noise of single pixels.
-    strength : float
-        Standard deviation of the noise relative to the light.
-    random : numpy.random.Generator
-    """
-    noise = gaussian_filter(random.standard_normal(shape), sigma, mode="wrap")
-    return np.asarray(np.rint(_GREY * (1 + strength * noise / noise.std())).clip(0, 255), np.uint8)

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from cell_free import grain
 from napari_mitostain.config import CellSettings, SimulationSettings
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
@@ -32,8 +32,8 @@ FIRST_SEED = 5000
 """Fields that no generator was trained on."""
 
 _LIT = 0.25
-_NOISE = 0.07
-"""Of the real brightfield, relative to its median."""
+_GREY, _NOISE = 66.0, 0.07
+"""Median of the real brightfield, and its noise relative to it."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,10 @@ def _simulated(settings: SimulationSettings, count: int) -> list[NDArray[Any]]:
 
 
 def _noisy(shape: tuple[int, int], sigma: float, seed: int) -> NDArray[np.uint8]:
-    """Draw flat light with the noise of the real brightfield."""
-    return grain(shape, sigma, _NOISE, np.random.default_rng(FIRST_SEED + seed))
+    """Draw flat light with Gaussian noise of the real brightfield's strength, in grains of some width."""
+    noise = gaussian_filter(np.random.default_rng(FIRST_SEED + seed).standard_normal(shape), sigma, mode="wrap")
+    grey: NDArray[np.uint8] = np.rint(_GREY * (1 + _NOISE * noise / noise.std())).astype(np.uint8)
+    return grey
 
 
 if __name__ == "__main__":

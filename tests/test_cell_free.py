@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cell_free import cell_free, grain
+from cell_free import cell_free
 
 
 def test_fields_are_the_same_each_time_and_all_different() -> None:
@@ -22,12 +22,3 @@ def test_target_is_dark_and_has_pixels_to_weigh() -> None:
         assert 0 < frame.target.mean() < 0.02 / 4
         assert (frame.target >= frame.threshold).mean() > 0.05  # the least that a patch must have
         assert frame.brightfield.std() == pytest.approx(1, abs=0.1)
-
-
-def test_grain_has_the_strength_and_width_that_are_asked_for() -> None:
-    fine, coarse = (grain((128, 128), sigma, 0.07, np.random.default_rng(1)).astype(float) for sigma in (0.0, 2.0))
-    for field in (fine, coarse):
-        assert field.std() / field.mean() == pytest.approx(0.07, rel=0.05)
-    neighbours = [np.corrcoef(field[:, 1:].ravel(), field[:, :-1].ravel())[0, 1] for field in (fine, coarse)]
-    assert abs(neighbours[0]) < 0.05
-    assert neighbours[1] == pytest.approx(np.exp(-1 / (4 * 2.0**2)), abs=0.03)  # of a Gaussian filter at one pixel
