@@ -60,7 +60,7 @@ def test_large_plane_may_be_stopped_after_each_tile(
             tiles.append(1)
             yield window
 
-    monkeypatch.setattr(predictor, "_TILE", {"cpu": 32})
+    monkeypatch.setattr(predictor, "_TILE", 32)
     monkeypatch.setattr(validation, "stitch", counted)
     pairs = [easy_pair(0, "a", 64)]
     steps = Validator(Split(pairs, pairs), tiny, Frames()).validate(tiny_model)
