@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -59,7 +58,6 @@ def cluster() -> Iterator[LocalCluster]:
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
-        time.sleep(2)  # a client that registers while workers still do may get two messages for one, and fails
         yield cluster
 
 
@@ -94,15 +92,16 @@ def test_stopped_run_is_gone_on_with_and_a_killed_workers_planes_are_done_again(
 ) -> None:
     model, output = load_model(model_file), tmp_path / "spread.zarr"
     movie = make_movie(tmp_path / "movie.zarr", cells, 14)
-    with closing(stain_spread(movie, output, model, model_file, crew, SLOW)) as events:
-        next(event for event in events if isinstance(event, PartDone) and event.fraction > 0)
-    assert not output.exists()
-    (left,) = unfinished(output)
-
-    told: list[Event] = []
-    is_killed = False
+    # The watcher registers while nothing is under way: what a scheduler then says to all can come into its greeting.
     with Client(cluster.scheduler_address, set_as_default=False) as watcher:
         pids = watcher.run(os.getpid)
+        with closing(stain_spread(movie, output, model, model_file, crew, SLOW)) as events:
+            next(event for event in events if isinstance(event, PartDone) and event.fraction > 0)
+        assert not output.exists()
+        (left,) = unfinished(output)
+
+        told: list[Event] = []
+        is_killed = False
         for event in stain_spread(movie, output, model, model_file, crew, SLOW):
             told.append(event)
             if not is_killed and isinstance(event, PartDone) and event.fraction > 0:
