@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.image.part_scaling import background_reach
+from napari_mitostain.image.part_scaling import background_reach, sample_of
 from napari_mitostain.image.plane import Box, PlaneIndex, Stack
-from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE, background, outlier_limits, sampled_every
+from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE, background, contrast_of, outlier_limits
 from napari_mitostain.image.units import inside, widened
 
 _ROWS = 256
@@ -87,7 +86,7 @@ def measure_plane(
     rough, low, high, holes = [], np.inf, -np.inf, 0
     for done, box in enumerate(boxes, start=1):
         pixels = stack.read(index, box)
-        rough.append(_sampled(pixels, box, stack.plane_shape, ROUGH_SAMPLE))
+        rough.append(sample_of(pixels, box, stack.plane_shape, ROUGH_SAMPLE))
         finite = pixels if pixels.dtype.kind != "f" else pixels[np.isfinite(pixels)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
@@ -100,15 +99,13 @@ def measure_plane(
     for done, box in enumerate(boxes, start=len(boxes) + 1):
         around = widened(box, found.reach, stack.plane_shape)
         detail = found.detail(stack.read(index, around))[inside(box, around)]
-        fine.append(_sampled(detail, box, stack.plane_shape, SAMPLE))
+        fine.append(sample_of(detail, box, stack.plane_shape, SAMPLE))
         yield done
     return replace(found, contrast=_contrast(np.concatenate(fine), settings))
 
 
 def _contrast(sample: NDArray[np.float32], settings: ScalingSettings) -> float:
-    low, high = np.percentile(sample, settings.percentiles)
-    spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-    contrast = float((high - low) / spread) or float(sample.std())
+    contrast = contrast_of(sample, settings) or float(sample.std())
     return contrast if contrast > np.finfo(np.float32).eps else 0.0
 
 
@@ -120,10 +117,3 @@ def _limits(sample: NDArray[np.float64], low: float, high: float, settings: Scal
     median = float(np.median(finite))
     first, last = outlier_limits(np.where(np.isfinite(sample), sample, median))
     return BlockScaling(settings, max(low, first), min(high, last), median)
-
-
-def _sampled(values: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
-    """Return those pixels of a box that lie on the plane's grid of samples, flat."""
-    steps = [sampled_every(length, side) for length in shape]
-    rows, columns = (slice(-part.start % step, None, step) for part, step in zip(box, steps, strict=True))
-    return values[rows, columns].ravel()

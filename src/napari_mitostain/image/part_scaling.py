@@ -8,12 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.image.scaling import background, background_width, outlier_limits
-
-Inner = tuple[slice, slice]
+from napari_mitostain.image.plane import Box
+from napari_mitostain.image.scaling import background, background_width, contrast_of, outlier_limits, sampled_every
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class PlaneContrast:
         return cls(*outlier_limits(sample), float(np.median(sample)), 1.0)
 
     @classmethod
-    def estimate(cls, blocks: Sequence[tuple[NDArray[Any], Inner]], settings: ScalingSettings) -> Self:
+    def estimate(cls, blocks: Sequence[tuple[NDArray[Any], Box]], settings: ScalingSettings) -> Self:
         """Estimate it from blocks of a plane.
 
         Parameters
@@ -57,9 +55,7 @@ class PlaneContrast:
     def measured(self, details: Sequence[NDArray[np.float32]], settings: ScalingSettings) -> Self:
         """Return it with the contrast that a sample of the plane without its background has."""
         sample = np.concatenate([detail.ravel() for detail in details])
-        low, high = np.percentile(sample, settings.percentiles)
-        spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-        contrast = float((high - low) / spread) or float(sample.std())
+        contrast = contrast_of(sample, settings) or float(sample.std())
         largest = max(abs(value) for value in (self.low, self.high, self.offset) if np.isfinite(value))
         rounding = float(np.finfo(np.float32).eps) * largest
         return replace(self, contrast=contrast if contrast > rounding else 0.0)
@@ -76,3 +72,10 @@ class PlaneContrast:
 def background_reach(settings: ScalingSettings) -> int:
     """Return how many pixels around it the background of a pixel depends on."""
     return 3 * (background_width(settings.background_px) // 2 + 1)
+
+
+def sample_of(part: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
+    """Return those pixels of a box of a plane that are in a sample of about a side of the whole plane, flat."""
+    steps = [sampled_every(length, side) for length in shape]
+    rows, columns = (slice(-of.start % step, None, step) for of, step in zip(box, steps, strict=True))
+    return part[rows, columns].flatten()

@@ -45,9 +45,8 @@ def scale_brightfield(image: NDArray[Any], settings: ScalingSettings = ScalingSe
     """
     plane = _exact_plane(fill_non_finite(image))
     detail = plane - background(plane, settings.background_px)
-    low, high = np.percentile(_sampled(detail, SAMPLE), settings.percentiles)
-    spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-    contrast = (high - low) / spread or float(detail.std())  # percentiles miss structure in very few pixels
+    # percentiles miss structure in very few pixels
+    contrast = contrast_of(_sampled(detail, SAMPLE), settings) or float(detail.std())
     rounding = np.finfo(np.float32).eps * float(np.abs(plane).max(initial=0))
     return np.zeros_like(detail) if contrast <= rounding else detail / np.float32(contrast)
 
@@ -104,6 +103,13 @@ def outlier_limits(sample: NDArray[Any]) -> tuple[float, float]:
     low, high = np.percentile(sample, _PERCENTILES).tolist()
     reach = _REACH * (high - low)
     return (low - reach, high + reach) if reach > 0 else (-np.inf, np.inf)
+
+
+def contrast_of(sample: NDArray[np.float32], settings: ScalingSettings) -> float:
+    """Return the distance of two percentiles of a plane without its background, in deviations of a Gaussian."""
+    low, high = np.percentile(sample, settings.percentiles)
+    spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
+    return float((high - low) / spread)
 
 
 def background_width(sigma: float) -> int:

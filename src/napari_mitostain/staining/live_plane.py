@@ -19,7 +19,9 @@ from napari_mitostain.image import (
     fill_non_finite,
     scale_brightfield,
 )
-from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE, sampled_every
+from napari_mitostain.image.part_scaling import sample_of
+from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE
+from napari_mitostain.image.units import inside, widened
 from napari_mitostain.staining.resampling import box_in_plane, resampled, resampled_shape, resized_part, source_of
 from napari_mitostain.tiling import Box
 
@@ -157,27 +159,20 @@ class _InParts:
         """Take the pixels that `scale_brightfield` takes."""
         intensities, details = [], []
         for strip in self._strips():
-            intensities.append(_sampled(self._resampled(strip), strip, self._level.shape, ROUGH_SAMPLE).ravel())
+            intensities.append(sample_of(self._resampled(strip), strip, self._level.shape, ROUGH_SAMPLE))
             yield None
         limits = PlaneContrast.limits(np.concatenate(intensities))
         for strip in self._strips():
             part, inner = self._grown(strip)
             detail = limits.scale(part, self._scaling)[inner]
-            details.append(_sampled(detail, strip, self._level.shape, SAMPLE))
+            details.append(sample_of(detail, strip, self._level.shape, SAMPLE))
             yield None
         yield limits.measured(details, self._scaling)
 
     def _grown(self, box: Box) -> tuple[NDArray[Any], Box]:
         """Read a box with what its background depends on, and tell where it lies in that."""
-        reach = background_reach(self._scaling)
-        rows, columns = (
-            slice(max(0, side.start - reach), min(side.stop + reach, length))
-            for side, length in zip(box, self._level.shape, strict=True)
-        )
-        inner = tuple(
-            slice(side.start - of.start, side.stop - of.start) for side, of in zip(box, (rows, columns), strict=True)
-        )
-        return self._resampled((rows, columns)), (inner[0], inner[1])
+        around = widened(box, background_reach(self._scaling), self._level.shape)
+        return self._resampled(around), inside(box, around)
 
     def _resampled(self, box: Box) -> NDArray[Any]:
         level = self._level
@@ -220,13 +215,3 @@ def _within(number: int, length: int, random: np.random.Generator) -> slice:
     first, last = number * length // _BLOCKS, (number + 1) * length // _BLOCKS
     start = first + int(random.integers(0, max(1, last - first - _BLOCK_PX)))
     return slice(start, min(start + _BLOCK_PX, length))
-
-
-def _sampled(part: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
-    """Return of a part those pixels that are in a sample of the whole plane."""
-    rows, columns = (
-        slice(-of.start % every, None, every)
-        for of, length in zip(box, shape, strict=True)
-        for every in [sampled_every(length, side)]
-    )
-    return part[rows, columns].copy()
