@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bundle_generator import ALONE, SERIES, finished
+from bundle_generator import ALONE, BASELINES, SERIES, finished
 from napari_mitostain import evaluate, stain
 from napari_mitostain.config import DiscriminatorLoss, GeneratorLoss, TrainSettings
 from napari_mitostain.image.files import atomic_write
@@ -20,7 +20,6 @@ from napari_mitostain.training.split import split_pairs
 SCALED_DOWN = replace(ALONE, epochs=10, batch_size=1, learning_rate=3e-4, patch=96, base_channels=8)
 """What a processor can train some eighty times in two hours; everything else is the recipe of the bundled generator."""
 
-BASELINES = ("constant", "variance", "ceiling")
 REPEATS = 3
 """Where pairs are not of the four series."""
 

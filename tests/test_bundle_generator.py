@@ -24,7 +24,7 @@ from napari_mitostain.training.run import RunFolder
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script with a recipe that takes a second, and with another place for the bundled model."""
-    for stage in ("BEFORE", "DARK", "REAL", "AGAINST"):
+    for stage in ("BEFORE", "DARK", "ALONE", "AGAINST"):
         small = replace(
             getattr(bundle_generator, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0
         )
