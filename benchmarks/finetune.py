@@ -44,9 +44,11 @@ from napari_mitostain.training.presets import PRESETS
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.spec import PairsSpec, pairs_in
 from napari_mitostain.training.trainer import train
+from waiting import wait, wait_until
 
 _TICK_S = 0.010
 _LATE_S = 0.050
+_LOOK_S = 0.02
 ALONE = ("alone, all cores", "alone, a core free")
 IDLE, SCROLLING, PAUSED = "in the viewer, idle", "in the viewer, scrolling", "paused, scrolling"
 
@@ -118,7 +120,7 @@ class Window:
     def turn_to(self, phase: str) -> None:
         """Open the time machine for the user who only watches, and put it away for who scrolls."""
         (self.machine.show if phase == IDLE else self.machine.remove)()
-        wait_until(lambda: not self.machine.is_busy)
+        wait_until(lambda: not self.machine.is_busy, _LOOK_S)
         wait(0.5)
 
     def idle(self, seconds: float) -> list[float]:
@@ -190,7 +192,7 @@ def measure(
     run, watched = RunFolder(path), Watched()
     window = Window(run)
     window.runner.start("Training", partial(watched.job, partial(train, spec, path, settings, load_model())))
-    wait_until(lambda: len(watched.steps) > 3)
+    wait_until(lambda: len(watched.steps) > 3, _LOOK_S)
     speeds: dict[str, list[float]] = {phase: [] for phase in (*ALONE, IDLE, SCROLLING)}
     late: dict[str, list[float]] = {IDLE: [], SCROLLING: [], PAUSED: []}
     scrolled: dict[str, list[float]] = {SCROLLING: [], PAUSED: []}
@@ -210,7 +212,7 @@ def measure(
                 speeds[phase].append(watched.per_second(phase))
         watched.turn_to(IDLE)
     window.runner.cancel()
-    wait_until(lambda: watched.is_over)
+    wait_until(lambda: watched.is_over, _LOOK_S)
     window.viewer.close()
     return figures_of(speeds, late, scrolled)
 
@@ -264,19 +266,6 @@ def samples() -> PairsSpec:
     """Return the pairs that the package brings."""
     folder = Path(napari_mitostain.__file__).parent / "samples"
     return PairsSpec(folder / "brightfield_stack.ome.tif", folder / "stack_mitochondria.ome.tif")
-
-
-def wait(seconds: float) -> None:
-    """Let the viewer run for a while."""
-    loop = QEventLoop()
-    QTimer.singleShot(round(1000 * seconds), loop.quit)
-    loop.exec()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Let the viewer run until a condition holds."""
-    while not condition():
-        wait(0.02)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,14 @@ import dask.array as da
 import napari
 import numpy as np
 import zarr
-from qtpy.QtCore import QEventLoop, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from scipy.ndimage import gaussian_filter
+
+from waiting import wait, wait_until
 
 _TICK_S = 0.010
 _LATE_S = 0.050
+_LOOK_S = 0.002
 
 
 class Watched:
@@ -98,14 +101,14 @@ def measure(watched: Watched, views: int, seconds: float, rate: float) -> dict[s
     live = widget.live
     begin = time.perf_counter()
     widget.live_button.click()
-    wait_until(lambda: len(live.tiles.cache) > 0)
+    wait_until(lambda: len(live.tiles.cache) > 0, _LOOK_S)
     opened = time.perf_counter() - begin
     order = np.random.default_rng(0).permutation(np.arange(10, watched.planes))[:views].tolist()
     fresh = [seconds_to_stain(watched, live, plane, rests=1.5) for plane in order]
-    wait_until(lambda: not live.is_busy)
+    wait_until(lambda: not live.is_busy, _LOOK_S)
     again = [seconds_to_stain(watched, live, plane, rests=0.5) for plane in [*order[-4:], *order[-4:]]]
     late["live, new planes"] = watched.scroll(steps, rate)
-    wait_until(lambda: not live.is_busy)
+    wait_until(lambda: not live.is_busy, _LOOK_S)
     here = watched.viewer.dims.current_step[0]  # and the planes after it were stained ahead
     late["live, known planes"] = watched.scroll([here + (i % 4 if i // 4 % 2 else 3 - i % 4) for i in steps], rate)
     watched.viewer.close()
@@ -124,9 +127,9 @@ def measure(watched: Watched, views: int, seconds: float, rate: float) -> dict[s
 def seconds_to_stain(watched: Watched, live: Any, plane: int, rests: float) -> float:
     """Go to a plane, and return the seconds until some of its stain is drawn."""
     begin = watched.go_to(plane)
-    wait_until(lambda: any(key.plane == (plane,) for key, _ in live.tiles.cache.items()))
+    wait_until(lambda: any(key.plane == (plane,) for key, _ in live.tiles.cache.items()), _LOOK_S)
     shown = time.perf_counter()
-    wait_until(lambda: watched.drawn[-1] > shown)
+    wait_until(lambda: watched.drawn[-1] > shown, _LOOK_S)
     taken = watched.drawn[-1] - begin
     wait(rests)
     return taken
@@ -173,19 +176,6 @@ def on_disk(folder: Path, side: int, planes: int) -> list[Any]:
         levels.append(da.from_zarr(level))  # as napari's readers do: a slice of a zarr array is read as a whole
         data = data[:, ::2, ::2]
     return levels
-
-
-def wait(seconds: float) -> None:
-    """Let the viewer run for a while."""
-    loop = QEventLoop()
-    QTimer.singleShot(round(1000 * seconds), loop.quit)
-    loop.exec()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Let the viewer run until a condition holds."""
-    while not condition():
-        wait(0.002)
 
 
 if __name__ == "__main__":

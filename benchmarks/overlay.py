@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QTimer
+
+from waiting import wait, wait_until
 
 _MOVES = 60
 _TICK_MS = 10
+_LOOK_S = 0.001
 
 
 def main() -> None:
@@ -30,8 +32,8 @@ def main() -> None:
     viewer.window.resize(1400, 900)
     viewer.add_image(np.random.default_rng(0).gamma(1.5, 20, (5, side, side)).clip(0, 255).astype(np.uint8))
     _, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "TN weight map")
-    wait_until(lambda: not widget.is_busy)
-    wait(1500)
+    wait_until(lambda: not widget.is_busy, _LOOK_S)
+    wait(1.5)
     drawn: list[float] = []
     canvas = viewer.window._qt_viewer.canvas._scene_canvas  # napari offers no event for a drawing
     canvas.events.draw.connect(lambda _: drawn.append(time.perf_counter()), position="last")
@@ -44,9 +46,9 @@ def main() -> None:
         looked.clear()
         begin = time.perf_counter()
         slider.setValue(0.3 + 0.005 * move)
-        wait_until(lambda: bool(looked) and drawn[-1] > looked[0])
+        wait_until(lambda: bool(looked) and drawn[-1] > looked[0], _LOOK_S)
         times.append(next(moment for moment in drawn if moment > looked[0]) - begin)
-        wait(60)
+        wait(0.06)
     say("from slider to drawn overlay", times)
 
     ticks = [time.perf_counter()]
@@ -56,7 +58,7 @@ def main() -> None:
     timer.start()
     for move in range(_MOVES):
         slider.setValue(0.3 + 0.005 * move)
-        wait(16)
+        wait(0.016)
     timer.stop()
     say(f"lateness of a {_TICK_MS} ms timer while dragging", np.diff(ticks) - _TICK_MS / 1000)
     viewer.close()
@@ -66,19 +68,6 @@ def say(name: str, seconds: object) -> None:
     """Print percentiles in milliseconds."""
     half, most, nearly_all = 1000 * np.percentile(np.asarray(seconds), [50, 90, 99])
     print(f"{name}: median {half:.0f} ms, 90 % {most:.0f} ms, 99 % {nearly_all:.0f} ms")
-
-
-def wait(milliseconds: int) -> None:
-    """Let the viewer run for a while."""
-    loop = QEventLoop()
-    QTimer.singleShot(milliseconds, loop.quit)
-    loop.exec()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Let the viewer run until a condition holds."""
-    while not condition():
-        wait(1)
 
 
 if __name__ == "__main__":
