@@ -161,13 +161,13 @@ def batches_of(monkeypatch: pytest.MonkeyPatch, room: int, pixels: int) -> list[
 
 @pytest.fixture
 def small_planes() -> np.ndarray:
-    """Seven planes, one of them constant, whose windows have 48 by 40 pixels."""
+    """Seven planes, one of them constant, whose windows have 40 by 32 pixels."""
     planes = np.random.default_rng(6).integers(0, 255, (7, 40, 31), dtype=np.uint8)
     planes[2] = 9
     return planes
 
 
-WINDOW = 48 * 40
+WINDOW = 40 * 32
 
 
 def test_small_planes_are_stained_together_and_each_as_if_alone(
@@ -176,7 +176,7 @@ def test_small_planes_are_stained_together_and_each_as_if_alone(
     expected = stain(small_planes, tiny_model, EXACT)
     shapes = batches_of(monkeypatch, room=4 * WINDOW, pixels=4 * WINDOW)
     events = list(stain_stack(load_array(small_planes), tiny_model, EXACT))
-    assert shapes == [(3, 48, 40), (3, 48, 40)]  # of the first four planes, one is constant
+    assert shapes == [(3, 40, 32), (3, 40, 32)]  # of the first four planes, one is constant
     done = [event for event in events if isinstance(event, PlaneDone)]
     assert [event.plane for event in done] == [(number,) for number in range(7)]
     for event in done:
@@ -195,7 +195,7 @@ def test_lack_of_memory_halves_the_batch_then_the_tile(
 ) -> None:
     untiled = StainSettings(precision="float32")
     expected = stain(planes, tiny_model, untiled)
-    window = 160 * 152  # a plane and one stride around it
+    window = 152 * 144  # a plane, rounded up to the stride
     shapes = batches_of(monkeypatch, room=2 * window, pixels=window - 1)
     events = list(stain_stack(load_array(planes), tiny_model, untiled))
     assert [event.message for event in events if isinstance(event, Notice)] == [

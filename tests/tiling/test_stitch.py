@@ -29,9 +29,8 @@ def test_filter_of_the_halos_radius_gives_what_it_gives_on_the_padded_plane(
 ) -> None:
     plane, size = drawn(shape), 2 * radius + 1
     plan = plan_tiles(shape, tile, Geometry(4, radius))
-    (top, _), (left, _) = plan.padding
-    padded = np.pad(plane, plan.padding, mode="reflect")
-    whole = uniform_filter(padded, size, mode="constant")[top : top + shape[0], left : left + shape[1]]
+    padded = np.pad(plane, [(0, more) for more in plan.padding], mode="reflect")
+    whole = uniform_filter(padded, size, mode="constant")[: shape[0], : shape[1]]
     tiled = stitched(plane, plan, lambda window: uniform_filter(window, size, mode="constant"))
     np.testing.assert_allclose(tiled, whole, atol=1e-12)  # running sums of at most 130 values below 1
 

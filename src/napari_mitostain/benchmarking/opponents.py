@@ -17,7 +17,7 @@ from napari_mitostain.model.generator import Generator, folded
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.model.unet import channels_last
-from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.tiling import pad, plan_tiles, stitched
 
 _WINDOW, _OVERLAP, _BATCH = 256, 0.25, 4
 _COPIED = 2**26
@@ -32,9 +32,9 @@ def plain_network(model: Model, device: torch.device, dtype: torch.dtype) -> Gen
 
 
 def bare_network(network: Generator, scaled: NDArray[np.float32], stride: int) -> Callable[[], object]:
-    """Return one call of the network on the whole plane, cut or reflected to a multiple of the stride as need be."""
-    more = [(0, -length % stride) for length in scaled.shape]
-    image = _tensor(network, np.pad(scaled, more, mode="symmetric"))
+    """Return one call of the network on the whole plane, padded to a multiple of the stride as need be."""
+    height, width = scaled.shape
+    image = _tensor(network, pad(scaled, (-height % stride, -width % stride)))
 
     def run() -> object:
         with torch.inference_mode():

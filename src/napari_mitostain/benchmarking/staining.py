@@ -24,7 +24,7 @@ from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import provenance, stain, stain_file
-from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.tiling import pad, plan_tiles, stitched
 
 Contestants = dict[str, Callable[[], object]]
 
@@ -117,7 +117,7 @@ def _stages(folder: Path, predictor: Predictor, plane: NDArray[np.uint8], scaled
     """Each stage on its own, from one OME-Zarr to another."""
     model = predictor.model
     plan = plan_tiles(plane.shape, predictor.tile, model.geometry)
-    padded = np.pad(scaled, plan.padding, mode="reflect")
+    padded = pad(scaled, plan.padding)
     origin = provenance(model, StainSettings("cpu"), "benchmark", 0)
 
     def write() -> None:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.image import PlaneContrast, PlaneIndex, Stack
+from napari_mitostain.image.units import inside
 from napari_mitostain.model.device import is_out_of_memory
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining.live_plane import LiveLevel, LivePlane, Place, open_plane
 from napari_mitostain.staining.resampling import resized_part, source_of
 from napari_mitostain.staining.stack import MOST_ZOOM, zoom_for
-from napari_mitostain.tiling import Box, Geometry, plan_tile
+from napari_mitostain.tiling import Box, Geometry, pad, plan_tile
 
 _TILE = {"cpu": 384, "mps": 512, "cuda": 1024}
 """Side of a tile by device: small, so that the first one is soon there, and not so small that halos take most."""
@@ -161,22 +162,15 @@ def _stained(predictor: Predictor, level: LiveLevel, plane: LivePlane, key: Tile
         )
     )
     tile = plan_tile(level.shape, side, Geometry(geometry.stride, geometry.halo + max(0, reach)), number)
-    stained, first = _predicted(predictor, plane, tile.window, level.shape, geometry.stride)
+    stained = _predicted(predictor, plane, tile.window, level.shape)
     if level.zoom == 1:
         return stained[tile.crop].copy()  # without the halo around it
-    inner = tuple(slice(of.start - start, of.stop - start) for of, start in zip(seen, first, strict=True))
-    fit = resized_part(stained[inner], seen, level.shape, box, level.stack.plane_shape)
+    fit = resized_part(stained[inside(seen, tile.window)], seen, level.shape, box, level.stack.plane_shape)
     return fit.clip(0, 1).astype(np.float32)
 
 
-def _predicted(
-    predictor: Predictor, plane: LivePlane, window: Box, shape: tuple[int, int], stride: int
-) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """Stain a window of the padded plane; also tell where its first pixel lies in the plane."""
-    first, last = (
-        (window[0].start - stride, window[1].start - stride),
-        (window[0].stop - stride, window[1].stop - stride),
-    )
-    rows, columns = (slice(max(0, a), min(b, n)) for a, b, n in zip(first, last, shape, strict=True))
-    missing = [(of.start - a, b - of.stop) for of, a, b in zip((rows, columns), first, last, strict=True)]
-    return predictor(np.pad(plane.scaled((rows, columns)), missing, mode="reflect")), first
+def _predicted(predictor: Predictor, plane: LivePlane, window: Box, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Stain a window of the padded plane."""
+    rows, columns = (slice(of.start, min(of.stop, length)) for of, length in zip(window, shape, strict=True))
+    more = window[0].stop - rows.stop, window[1].stop - columns.stop
+    return predictor(pad(plane.scaled((rows, columns)), more))

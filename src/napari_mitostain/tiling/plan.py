@@ -52,23 +52,23 @@ class Plan:
     ----------
     shape : tuple of int
         Height and width of the plane.
-    padding : tuple
-        Pixels of reflection before and after, for rows and for columns.
+    padding : tuple of int
+        Pixels of reflection after the last row and after the last column.
     tiles : tuple of Tile
         Row by row; their cores cover every pixel that is asked for, by default of the plane, once.
     """
 
     shape: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
+    padding: tuple[int, int]
     tiles: tuple[Tile, ...]
 
 
 def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box | None = None) -> Plan:
     """Cut a plane into tiles whose results are those of the whole plane.
 
-    The plane is padded by reflection, by one stride and to a multiple of it. Each window holds the core and a halo
-    no smaller than the receptive field, unless the padded plane ends there, as it would for the whole plane.
-    Windows start on multiples of the stride, so every pooling cell falls where it falls in the whole plane.
+    The plane is padded by reflection to a multiple of the stride. Each window holds the core and a halo no smaller than
+    the receptive field, unless the padded plane ends there, as it would for the whole plane. Windows start on multiples
+    of the stride, so every pooling cell falls where it falls in the whole plane.
 
     Parameters
     ----------
@@ -98,8 +98,7 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box 
     tiles = tuple(
         Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2])) for row in rows for column in columns
     )
-    before_after = [(geometry.stride, _padded(length, geometry.stride) - geometry.stride - length) for length in shape]
-    return Plan(shape, (before_after[0], before_after[1]), tiles)
+    return Plan(shape, (-shape[0] % geometry.stride, -shape[1] % geometry.stride), tiles)
 
 
 def plan_tile(shape: tuple[int, int], tile: int, geometry: Geometry, place: tuple[int, int]) -> Tile:
@@ -122,11 +121,6 @@ def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def _padded(length: int, stride: int) -> int:
-    """Length of an axis with one stride before it and at least one after."""
-    return _round_up(length + 2 * stride, stride)
-
-
 def _spans(length: int, part: slice, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
     """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
     return [
@@ -136,7 +130,7 @@ def _spans(length: int, part: slice, side: int, halo: int, stride: int) -> list[
 
 
 def _span(core: slice, length: int, halo: int, stride: int) -> tuple[slice, slice, slice]:
-    first = max(0, core.start + stride - halo)
-    last = min(_padded(length, stride), _round_up(core.stop, stride) + stride + halo)
-    offset = core.start + stride - first
+    first = max(0, core.start - halo)
+    last = min(_round_up(length, stride), _round_up(core.stop, stride) + halo)
+    offset = core.start - first
     return core, slice(first, last), slice(offset, offset + core.stop - core.start)

@@ -29,9 +29,16 @@ def stitch(
     tiles : iterable of Tile, optional
         In which order; the plan's own by default.
     """
-    padded = np.pad(image, [*[(0, 0)] * (image.ndim - 2), *plan.padding], mode="reflect")
+    padded = pad(image, plan.padding)
     for tile in plan.tiles if tiles is None else tiles:
         yield tile, predict(padded[..., *tile.window])[..., *tile.crop]
+
+
+def pad(image: NDArray[Any], more: tuple[int, int]) -> NDArray[Any]:
+    """Continue a plane (Y, X), or several (B, Y, X), by reflection: by so many rows and columns at their ends."""
+    if not any(more):
+        return image
+    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pixels) for pixels in more], mode="reflect")
 
 
 def stitched(image: NDArray[Any], plan: Plan, predict: Predict) -> NDArray[Any]:
