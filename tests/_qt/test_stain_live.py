@@ -17,7 +17,7 @@ from napari_mitostain import stain
 from napari_mitostain._qt import live_tiles, stain_live
 from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.config import StainSettings
-from napari_mitostain.image import Stack
+from napari_mitostain.image import Stack, units
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import live_plane
 
@@ -518,7 +518,8 @@ def test_camera_of_a_resting_view_costs_no_tiles(viewer, widget, cells, done, st
 def test_large_plane_is_stained_by_an_estimate_until_it_is_measured(
     viewer, widget, small_model, cells, done, monkeypatch
 ):
-    for name, value in {"WHOLE_PX": 0, "_BLOCKS": 1, "_BLOCK_PX": 16, "_STRIP": (16, 30)}.items():
+    monkeypatch.setattr(units, "LARGE", 0)
+    for name, value in {"_BLOCKS": 1, "_BLOCK_PX": 16, "_STRIP": (16, 30)}.items():
         monkeypatch.setattr(live_plane, name, value)
     said: list[str] = []
     widget.live.said.connect(said.append)
@@ -538,7 +539,8 @@ def test_large_plane_is_stained_by_an_estimate_until_it_is_measured(
 
 
 def test_plane_too_large_to_be_measured_keeps_the_estimate(viewer, widget, cells, done, monkeypatch):
-    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 16, "MEASURED_PX": 0}.items():
+    monkeypatch.setattr(units, "LARGE", 0)
+    for name, value in {"_BLOCK_PX": 16, "MEASURED_PX": 0}.items():
         monkeypatch.setattr(live_plane, name, value)
     viewer.add_image(cells, name="cells")
     turn_on(widget)

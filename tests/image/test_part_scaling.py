@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.image import PlaneContrast, background_reach, scale_brightfield
+from napari_mitostain.image import PlaneContrast, measure_plane, scale_brightfield
 
 SETTINGS = ScalingSettings(background_px=4)
 ALL = slice(0, 120), slice(0, 140)
@@ -24,8 +24,8 @@ def test_part_is_scaled_as_in_the_whole(kind: type, offset: float) -> None:
     image = (texture().clip(0, 255) + (0 if kind is np.uint8 else offset)).astype(kind)
     image[60, 70] = np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1e6  # a hot pixel
     contrast = PlaneContrast.estimate([(image, ALL)], SETTINGS)  # all of the plane, which is below the sample's size
-    reach = background_reach(SETTINGS)
-    part = contrast.scale(image[20:110, 30:140], SETTINGS)[reach:-reach, reach:]  # the right side is the plane's own
+    reach = contrast.reach
+    part = contrast.scale(image[20:110, 30:140])[reach:-reach, reach:]  # the right side is the plane's own
     # float32: sums of the background in another order, and the contrast in another unit
     np.testing.assert_allclose(
         part, scale_brightfield(image, SETTINGS)[20 + reach : 110 - reach, 30 + reach :], atol=1e-3
@@ -40,7 +40,7 @@ def test_contrast_of_a_texture_is_found_from_blocks_of_it() -> None:
     )
     scaled = scale_brightfield(image, SETTINGS)
     # a contrast from 8100 pixels with a correlation length of some 3 px: 30 × 30 independent ones, so about 5 %
-    assert contrast.scale(image, SETTINGS).std() == pytest.approx(scaled.std(), rel=0.1)
+    assert contrast.scale(image).std() == pytest.approx(scaled.std(), rel=0.1)
 
 
 @pytest.mark.parametrize("value", [0, 7, 60_000])
@@ -48,4 +48,17 @@ def test_constant_plane_is_zero(value: int) -> None:
     image = np.full((120, 140), value, np.uint16)
     contrast = PlaneContrast.estimate([(image, ALL)], SETTINGS)
     assert contrast.contrast == 0
-    assert not contrast.scale(image, SETTINGS).any()
+    assert not contrast.scale(image).any()
+
+
+def test_plane_measured_box_by_box_is_scaled_as_the_whole_and_its_holes_are_told() -> None:
+    image = texture().astype(np.float32)
+    image[3, 4] = np.nan
+    boxes = [(slice(top, top + 40), slice(left, left + 35)) for top in (0, 40, 80) for left in (0, 35, 70, 105)]
+    *nothing, contrast = measure_plane(lambda box: image[box], image.shape, boxes, SETTINGS)
+    assert nothing == [None] * 2 * len(boxes)
+    assert contrast is not None
+    assert contrast.has_holes
+    scaled = scale_brightfield(image, SETTINGS)
+    reach = contrast.reach  # around the hole the median of all stands in, and not that of a sample
+    np.testing.assert_allclose(contrast.scale(image)[4 + reach :], scaled[4 + reach :], atol=1e-3)

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import FileDone, Notice, TileDone, UnitsKept
-from napari_mitostain.image import block_scaling, load_array, scaling, units, units_of
+from napari_mitostain.image import load_array, part_scaling, scaling, units, units_of
 from napari_mitostain.image.files import read_stack, read_tiff, write_zarr
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining import stain, stain_file
@@ -132,7 +132,7 @@ def peak_of(tiny_model: Model, path: Path, shape: tuple[int, ...]) -> int:
 def test_memory_grows_neither_with_the_size_of_a_plane_nor_with_the_number_of_planes(
     tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (scaling, block_scaling):  # else all pixels of planes as small as these are samples
+    for module in (scaling, part_scaling):  # else all pixels of planes as small as these are samples
         monkeypatch.setattr(module, "SAMPLE", 48)
         monkeypatch.setattr(module, "ROUGH_SAMPLE", 48)
     peak_of(tiny_model, tmp_path / "warm.zarr", (120, 120))  # what is imported and cached at the first use

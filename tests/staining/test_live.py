@@ -11,7 +11,7 @@ import zarr
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError, ImageError
-from napari_mitostain.image import Stack, scale_brightfield
+from napari_mitostain.image import Stack, scale_brightfield, units
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import live_plane, stain
@@ -57,7 +57,7 @@ def test_tiles_are_those_of_the_full_stain(tiny_model: Model, cells: np.ndarray,
 def test_tiles_of_a_plane_read_in_parts_are_those_of_the_full_stain(
     tiny_model: Model, cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_plane, "WHOLE_PX", 0)
+    monkeypatch.setattr(units, "LARGE", 0)
     monkeypatch.setattr(live_plane, "_BLOCKS", 1)  # one block that is the plane: its contrast is no estimate
     for pixel_size in (0.1, 0.083, 0.13):
         stack = Stack(cells, "YX", {"Y": pixel_size, "X": pixel_size})
@@ -70,7 +70,8 @@ def test_tiles_of_a_plane_read_in_parts_are_those_of_the_full_stain(
 def test_measured_contrast_is_that_of_the_full_stain(
     tiny_model: Model, cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"WHOLE_PX": 0, "_BLOCK_PX": 8, "_STRIP": (16, 30)}.items():
+    monkeypatch.setattr(units, "LARGE", 0)
+    for name, value in {"_BLOCK_PX": 8, "_STRIP": (16, 30)}.items():
         monkeypatch.setattr(live_plane, name, value)
     for pixel_size in (0.1, 0.13):
         stack = Stack(cells, "YX", {"Y": pixel_size, "X": pixel_size})
@@ -89,7 +90,7 @@ def test_measured_contrast_is_that_of_the_full_stain(
 
 
 def test_only_what_a_tile_needs_is_read_of_a_large_plane(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_plane, "WHOLE_PX", 0)
+    monkeypatch.setattr(units, "LARGE", 0)
     monkeypatch.setattr(live_plane, "_BLOCK_PX", 16)
     read: list[int] = []
 

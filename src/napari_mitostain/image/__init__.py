@@ -2,7 +2,7 @@
 
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
-from napari_mitostain.image.part_scaling import PlaneContrast, background_reach
+from napari_mitostain.image.part_scaling import PlaneContrast, background_reach, measure_plane
 from napari_mitostain.image.plane import UNITS, Box, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
 from napari_mitostain.image.units import LARGE, Unit, units_of
@@ -20,6 +20,7 @@ __all__ = [
     "fill_non_finite",
     "guess_axes",
     "load_array",
+    "measure_plane",
     "notice_of_first_channel",
     "relative_stain",
     "require_apart",

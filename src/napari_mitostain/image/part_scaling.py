@@ -1,8 +1,8 @@
-"""Scale a part of a brightfield plane alone: what is taken from the whole plane is estimated from blocks of it."""
+"""`scale_brightfield` for a part of a plane: what it takes from the whole plane is measured or estimated beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -11,32 +11,52 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.image.plane import Box
-from napari_mitostain.image.scaling import background, background_width, contrast_of, outlier_limits, sampled_every
+from napari_mitostain.image.scaling import (
+    ROUGH_SAMPLE,
+    SAMPLE,
+    background,
+    background_width,
+    contrast_of,
+    outlier_limits,
+    sampled_every,
+)
+from napari_mitostain.image.units import inside, widened
+
+_ROWS = 256
+"""Rows brought to float32 at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneContrast:
-    """What `scale_brightfield` takes from the whole of a plane.
+    """How all parts of one plane are scaled.
 
     Attributes
     ----------
+    settings : ScalingSettings
     low, high : float
         Intensities beyond which a pixel is an outlier, and clipped.
     offset : float
-        An intensity of the plane; taken off first, so that float32 holds the contrast however large it is.
+        The median of a sample. It is taken off first, so that float32 holds the contrast however large it is, and
+        stands in for pixels that are not finite.
     contrast : float
         What the detail is divided by, in intensities; 0 for a plane without any.
+    has_holes : bool
+        Whether pixels are known not to be finite.
     """
 
+    settings: ScalingSettings
     low: float
     high: float
     offset: float
-    contrast: float
+    contrast: float = 0.0
+    has_holes: bool = False
 
     @classmethod
-    def limits(cls, sample: NDArray[Any]) -> Self:
-        """Begin with a sample of the plane's intensities: where outliers begin, with a contrast of one for now."""
-        return cls(*outlier_limits(sample), float(np.median(sample)), 1.0)
+    def limits(cls, sample: NDArray[Any], settings: ScalingSettings) -> Self:
+        """Begin with a sample of the plane's intensities: where outliers begin, without a contrast for now."""
+        finite = np.isfinite(sample)
+        offset = float(np.median(sample[finite])) if finite.any() else 0.0
+        return cls(settings, *outlier_limits(np.where(finite, sample, offset)), offset)
 
     @classmethod
     def estimate(cls, blocks: Sequence[tuple[NDArray[Any], Box]], settings: ScalingSettings) -> Self:
@@ -45,28 +65,77 @@ class PlaneContrast:
         Parameters
         ----------
         blocks : sequence of tuple
-            Blocks of the plane (Y, X) without pixels that are not finite, and where in each its own pixels lie: those
-            around them, of `background_reach`, are for the background only.
+            Blocks of the plane (Y, X), and where in each its own pixels lie: those around them, within `reach`, are for
+            the background only.
         settings : ScalingSettings
         """
-        limits = cls.limits(np.concatenate([block[inner].ravel() for block, inner in blocks]))
-        return limits.measured([limits.scale(block, settings)[inner] for block, inner in blocks], settings)
+        limits = cls.limits(np.concatenate([block[inner].ravel() for block, inner in blocks]), settings)
+        return limits.measured(np.concatenate([limits.detail(block)[inner].ravel() for block, inner in blocks]))
 
-    def measured(self, details: Sequence[NDArray[np.float32]], settings: ScalingSettings) -> Self:
+    @property
+    def reach(self) -> int:
+        """Pixels around a part that its background depends on."""
+        return background_reach(self.settings)
+
+    def measured(self, sample: NDArray[np.float32]) -> Self:
         """Return it with the contrast that a sample of the plane without its background has."""
-        sample = np.concatenate([detail.ravel() for detail in details])
-        contrast = contrast_of(sample, settings) or float(sample.std())
+        contrast = contrast_of(sample, self.settings) or float(sample.std())
         largest = max(abs(value) for value in (self.low, self.high, self.offset) if np.isfinite(value))
         rounding = float(np.finfo(np.float32).eps) * largest
         return replace(self, contrast=contrast if contrast > rounding else 0.0)
 
-    def scale(self, part: NDArray[Any], settings: ScalingSettings) -> NDArray[np.float32]:
-        """Scale a part of the plane (Y, X); what lies within `background_reach` of a cut differs from the whole."""
-        if self.contrast == 0:
-            return np.zeros(part.shape, np.float32)
-        wide = part.astype(np.float32 if part.dtype.itemsize <= 2 else np.float64)
-        plane = (wide.clip(self.low, self.high) - self.offset).astype(np.float32)
-        return (plane - background(plane, settings.background_px)) / np.float32(self.contrast)
+    def detail(self, part: NDArray[Any]) -> NDArray[np.float32]:
+        """Return a part (Y, X) without its background, in intensities; wrong within `reach` of where it is cut."""
+        plane = np.empty(part.shape, np.float32)
+        wide = np.float32 if part.dtype.itemsize <= 2 else np.float64
+        for start in range(0, len(part), _ROWS):
+            rows = part[start : start + _ROWS].astype(wide)
+            rows = np.where(np.isfinite(rows), rows, self.offset) if part.dtype.kind == "f" else rows
+            plane[start : start + _ROWS] = rows.clip(self.low, self.high) - self.offset
+        plane -= background(plane, self.settings.background_px)
+        return plane
+
+    def scale(self, part: NDArray[Any]) -> NDArray[np.float32]:
+        """Scale a part of the plane (Y, X); what lies within `reach` of a cut differs from the whole."""
+        return self.detail(part) / np.float32(self.contrast) if self.contrast else np.zeros(part.shape, np.float32)
+
+
+def measure_plane(
+    read: Callable[[Box], NDArray[Any]], shape: tuple[int, int], boxes: Sequence[Box], settings: ScalingSettings
+) -> Iterator[PlaneContrast | None]:
+    """Measure a plane box by box.
+
+    The pixels that percentiles are taken from are those of `scale_brightfield`, so the scaling is the same but for
+    rounding.
+
+    Parameters
+    ----------
+    read : callable
+        From a box of the plane to its pixels.
+    shape : tuple of int
+        Height and width of the plane.
+    boxes : sequence of tuple of slice
+        They cover the plane once; each is read twice.
+    settings : ScalingSettings
+
+    Yields
+    ------
+    PlaneContrast or None
+        None after each reading; the last that comes is how the plane is scaled.
+    """
+    rough, has_holes = [], False
+    for box in boxes:
+        pixels = read(box)
+        rough.append(sample_of(pixels, box, shape, ROUGH_SAMPLE))
+        has_holes |= pixels.dtype.kind == "f" and not bool(np.isfinite(pixels).all())
+        yield None
+    limits = PlaneContrast.limits(np.concatenate(rough), settings)
+    fine = []
+    for box in boxes:
+        around = widened(box, limits.reach, shape)
+        fine.append(sample_of(limits.detail(read(around))[inside(box, around)], box, shape, SAMPLE))
+        yield None
+    yield replace(limits.measured(np.concatenate(fine)), has_holes=has_holes)
 
 
 def background_reach(settings: ScalingSettings) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import astuple
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.events import Event, Measured, Notice, TileDone
-from napari_mitostain.image import PlaneIndex, Stack, Unit
-from napari_mitostain.image.block_scaling import BlockScaling, measure_plane
+from napari_mitostain.image import PlaneContrast, PlaneIndex, Stack, Unit, measure_plane
 from napari_mitostain.image.files import digest
 from napari_mitostain.image.units import inside, moved, widened
 from napari_mitostain.model.loading import Model
@@ -33,24 +33,26 @@ class BlockStainer:
     """
 
     def __init__(
-        self, stack: Stack, model: Model, settings: StainSettings, scalings: Mapping[PlaneIndex, BlockScaling]
+        self, stack: Stack, model: Model, settings: StainSettings, scalings: Mapping[PlaneIndex, PlaneContrast]
     ) -> None:
         self._stack, self._model, self._scalings = stack, model, dict(scalings)
         self._tiler = PlaneTiler(Predictor(model, settings))
 
-    def scaling(self, unit: Unit) -> Generator[Event, None, BlockScaling]:
+    def scaling(self, unit: Unit) -> Generator[Event, None, PlaneContrast]:
         """Return how the plane of a block is scaled; measures it unless it was."""
         if unit.plane not in self._scalings:
             self._scalings[unit.plane] = yield from measured(self._stack, unit, self._model)
         return self._scalings[unit.plane]
 
-    def source(self, unit: Unit, scaling: BlockScaling) -> tuple[NDArray[np.float32], Box, str]:
+    def source(self, unit: Unit, scaling: PlaneContrast) -> tuple[NDArray[np.float32], Box, str]:
         """Read what a block depends on: scaled pixels, where in them the block lies, and a digest of both."""
-        geometry = self._model.geometry
+        geometry, whole = self._model.geometry, self._stack.plane_shape
         halo = -(-geometry.halo // geometry.stride) * geometry.stride  # as the plan rounds it
-        around = widened(unit.box, halo, self._stack.plane_shape)
-        scaled, pixels = scaling.read(self._stack, unit.plane, around)
-        return scaled, inside(unit.box, around), f"{digest(pixels)} {astuple(scaling)}"
+        seen = widened(unit.box, halo, whole)
+        around = widened(seen, scaling.reach, whole)
+        pixels = self._stack.read(unit.plane, around)
+        scaled = scaling.scale(pixels)[inside(seen, around)]
+        return scaled, inside(unit.box, seen), f"{digest(pixels)} {astuple(scaling)}"
 
     def run(
         self, unit: Unit, scaled: NDArray[np.float32], core: Box, done: int, total: int
@@ -72,15 +74,13 @@ class BlockStainer:
         return stain
 
 
-def measured(stack: Stack, unit: Unit, model: Model) -> Generator[Event, None, BlockScaling]:
+def measured(stack: Stack, unit: Unit, model: Model) -> Generator[Event, None, PlaneContrast]:
     """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
-    measuring = measure_plane(stack, unit.plane, unit.boxes, model.card.scaling)
-    while True:
-        try:
-            yield Measured(done=next(measuring), total=2 * len(unit.boxes))
-        except StopIteration as stop:
-            found: BlockScaling = stop.value
-            break
+    read = partial(stack.read, unit.plane)
+    for done, found in enumerate(measure_plane(read, stack.plane_shape, unit.boxes, model.card.scaling), start=1):
+        if found is None:
+            yield Measured(done=done, total=2 * len(unit.boxes))
+    assert found is not None, "the last that comes is how the plane is scaled"
     if found.has_holes:
         yield Notice(message=f"{stack.name} has pixels that are not finite, the median of others stands in.")
     return found

@@ -17,16 +17,13 @@ from napari_mitostain.image import (
     Stack,
     background_reach,
     fill_non_finite,
+    measure_plane,
     scale_brightfield,
+    units,
 )
-from napari_mitostain.image.part_scaling import sample_of
-from napari_mitostain.image.scaling import ROUGH_SAMPLE, SAMPLE
 from napari_mitostain.image.units import inside, widened
 from napari_mitostain.staining.resampling import box_in_plane, resampled, resampled_shape, resized_part, source_of
 from napari_mitostain.tiling import Box
-
-WHOLE_PX = 9 * 2**20
-"""Pixels of the largest plane that is scaled as a whole before its first tile: on one core, a fifth of a second."""
 
 _BLOCKS, _BLOCK_PX = 4, 160
 """Blocks along each side of a larger plane that its contrast is estimated from, and their side."""
@@ -117,7 +114,7 @@ def open_plane(
     level: LiveLevel, index: PlaneIndex, scaling: ScalingSettings, contrast: PlaneContrast | None = None
 ) -> LivePlane:
     """Read what has to be known of a plane before its first tile, unless its contrast was measured before."""
-    if max(np.prod(level.shape), np.prod(level.stack.plane_shape)) <= WHOLE_PX:
+    if max(np.prod(level.shape), np.prod(level.stack.plane_shape)) <= units.LARGE:
         return _Whole(level, index, scaling)
     return _InParts(level, index, scaling, contrast)
 
@@ -153,21 +150,10 @@ class _InParts:
 
     def scaled(self, box: Box) -> NDArray[np.float32]:
         part, inner = self._grown(box)
-        return self._contrast.scale(part, self._scaling)[inner]
+        return self._contrast.scale(part)[inner]
 
     def measure(self) -> Iterator[PlaneContrast | None]:
-        """Take the pixels that `scale_brightfield` takes."""
-        intensities, details = [], []
-        for strip in self._strips():
-            intensities.append(sample_of(self._resampled(strip), strip, self._level.shape, ROUGH_SAMPLE))
-            yield None
-        limits = PlaneContrast.limits(np.concatenate(intensities))
-        for strip in self._strips():
-            part, inner = self._grown(strip)
-            detail = limits.scale(part, self._scaling)[inner]
-            details.append(sample_of(detail, strip, self._level.shape, SAMPLE))
-            yield None
-        yield limits.measured(details, self._scaling)
+        return measure_plane(self._resampled, self._level.shape, list(self._strips()), self._scaling)
 
     def _grown(self, box: Box) -> tuple[NDArray[Any], Box]:
         """Read a box with what its background depends on, and tell where it lies in that."""
@@ -177,7 +163,7 @@ class _InParts:
     def _resampled(self, box: Box) -> NDArray[Any]:
         level = self._level
         if level.zoom == 1:
-            return fill_non_finite(self._stack.read(self._index, box))
+            return self._stack.read(self._index, box)
         whole = level.stack.plane_shape
         seen = source_of(box, level.shape, whole)
         part = fill_non_finite(self._stack.read(self._index, seen)).astype(np.float64)

@@ -14,8 +14,7 @@ import torch
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError, FileError, ImageError, ModelError
 from napari_mitostain.events import Event, FileDone, Notice, UnitsKept
-from napari_mitostain.image import PlaneIndex, Unit
-from napari_mitostain.image.block_scaling import BlockScaling
+from napari_mitostain.image import PlaneContrast, PlaneIndex, Unit
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import BUNDLED, find_weights
 from napari_mitostain.model.loading import Model, load_model
@@ -76,7 +75,7 @@ class Report:
 
     events: tuple[Event, ...]
     failed: tuple[str, ...] = ()
-    scalings: Mapping[PlaneIndex, BlockScaling] = field(default_factory=dict)
+    scalings: Mapping[PlaneIndex, PlaneContrast] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class UnitsPart:
     output: Path
     first: int
     last: int
-    scalings: Mapping[PlaneIndex, BlockScaling] = field(default_factory=dict)
+    scalings: Mapping[PlaneIndex, PlaneContrast] = field(default_factory=dict)
 
     def run(self, task: Task, model: Model) -> Report:
         """Stain those that are not finished."""
@@ -130,7 +129,7 @@ class MeasurePart:
     def run(self, task: Task, model: Model) -> Report:
         """Measure it."""
         del task
-        found = dict[PlaneIndex, BlockScaling]()
+        found = dict[PlaneIndex, PlaneContrast]()
 
         def measuring() -> Iterator[Event]:
             found[self.unit.plane] = yield from measured(read_stack(self.source), self.unit, model)

@@ -8,8 +8,7 @@ from pathlib import Path
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, FileDone, PartDone, UnitsKept
-from napari_mitostain.image import PlaneIndex
-from napari_mitostain.image.block_scaling import BlockScaling
+from napari_mitostain.image import PlaneContrast, PlaneIndex
 from napari_mitostain.image.files import is_image_folder
 from napari_mitostain.image.files.formats import file_format
 from napari_mitostain.model.loading import Model
@@ -150,10 +149,10 @@ def _units(
 
 def _scalings(
     image: OpenImage, source: Path, task: Task, crew: Crew, place: tuple[int, int]
-) -> Generator[Event, None, dict[PlaneIndex, BlockScaling]]:
+) -> Generator[Event, None, dict[PlaneIndex, PlaneContrast]]:
     """Have the planes measured that are stained in blocks."""
     firsts = [unit for unit in image.units if unit.is_block and unit.box == unit.boxes[0]]
-    found = dict[PlaneIndex, BlockScaling]()
+    found = dict[PlaneIndex, PlaneContrast]()
     for report in crew.run(task, [MeasurePart(source, unit) for unit in firsts]):
         if report is not None:
             yield from report.events
@@ -167,7 +166,7 @@ def _opened(source: Path, output: Path, model: Model, task: Task, overwrite: boo
 
 
 def _ranges(
-    image: OpenImage, source: Path, output: Path, scalings: Mapping[PlaneIndex, BlockScaling]
+    image: OpenImage, source: Path, output: Path, scalings: Mapping[PlaneIndex, PlaneContrast]
 ) -> Sequence[Part]:
     """Cut the units of an image into parts; those of a format that only one process can write are one part."""
     count = len(image.units)

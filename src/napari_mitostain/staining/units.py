@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import Event, Measured, Notice, PlaneDone, UnitsKept
-from napari_mitostain.image import Box, PlaneIndex, Stack, Unit
-from napari_mitostain.image.block_scaling import BlockScaling
+from napari_mitostain.image import Box, PlaneContrast, PlaneIndex, Stack, Unit
 from napari_mitostain.image.files import ResumableWriter, digest
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.blocks import BlockStainer
@@ -29,7 +28,7 @@ def stain_units(
     settings: StainSettings,
     channel: int,
     units: Sequence[Unit],
-    scalings: Mapping[PlaneIndex, BlockScaling] = MappingProxyType({}),
+    scalings: Mapping[PlaneIndex, PlaneContrast] = MappingProxyType({}),
 ) -> Iterator[Event]:
     """Stain units of a stack into a writer, except those that are finished already.
 
