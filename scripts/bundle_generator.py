@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 
+from brightness import as_bright_as
 from cell_free import cell_free
 from napari_mitostain.config import SimulationSettings, TrainSettings
 from napari_mitostain.evaluation.report import Report, evaluate
@@ -110,10 +111,10 @@ def simulated(work: Path) -> list[Pair]:
 
 
 def trained(pairs: Path, folder: Path, series: str, start: Model, free: Sequence[Pair]) -> Model:
-    """Return a generator trained without a series: alone, against the discriminator, and averaged with its start."""
+    """Return a generator trained without a series, averaged with its start, and as bright as what it learnt from."""
     others = [pair for pair in open_pairs(pairs).pairs if not pair.acquisition.endswith(series)]
     real = finished([*others, *free], folder / "real", ALONE, start)
-    model = averaged(start, finished([*others, *free], folder / "against", AGAINST, real))
+    model = as_bright_as(others, averaged(start, finished([*others, *free], folder / "against", AGAINST, real)))
     save_model(model, folder / "model.safetensors")
     return model
 
