@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -74,3 +75,23 @@ def test_a_gpu_is_left_to_torch(tiny_model: Model, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("napari_mitostain.model.predictor.choose_device", lambda _wanted: torch.device("meta"))
     monkeypatch.setattr(Model, "prepared", lambda model, _device, _dtype: model.generator)
     assert by_openvino(tiny_model).device.type == "meta"
+
+
+@needs_openvino
+def test_ctrl_c_is_survived_after_the_last_model_is_gone_elsewhere() -> None:
+    script = """
+import signal, threading
+import numpy as np
+import torch
+from napari_mitostain.model.generator import Generator
+from napari_mitostain.model.openvino_generator import OpenVinoGenerator
+models = [OpenVinoGenerator(Generator(2, 2), torch.float32)]
+models[0](np.zeros((1, 1, 16, 16), np.float32))
+thread = threading.Thread(target=models.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+signal.raise_signal(signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n")

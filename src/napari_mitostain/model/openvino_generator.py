@@ -6,6 +6,7 @@ and reports that it was used to its makers.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,6 @@ class OpenVinoGenerator:
 
     def __init__(self, generator: Generator, dtype: torch.dtype) -> None:
         try:
-            import openvino
             from openvino import opset13
         except ImportError as error:
             raise DeviceError(
@@ -47,12 +47,25 @@ class OpenVinoGenerator:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+        self._request = _core().compile_model(model, "CPU", options).create_infer_request()
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Stain scaled brightfield (B, 1, H, W); values in [0, 1]."""
         stain: NDArray[np.float32] = self._request.infer([images], share_inputs=True)[0]
         return stain
+
+
+@cache
+def _core() -> Any:
+    """Return OpenVINO's core, which is kept as long as the process.
+
+    Its plugin for processors gives a thread another stack to handle signals on, and unmaps it when the last core goes.
+    If that happens in another thread, the next signal, such as Ctrl-C, is a segmentation fault (2026.4; see OpenVINO's
+    pull request 11894).
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 class _Graph:
