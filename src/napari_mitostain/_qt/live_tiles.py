@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
@@ -35,8 +34,6 @@ class LiveTiles(QObject):
 
     Attributes
     ----------
-    pace : float
-        Seconds that the last tile took; 0 before the first.
     opened : Signal(Opened)
     stained : Signal(LiveTile)
     stumbled : Signal(Exception)
@@ -63,8 +60,7 @@ class LiveTiles(QObject):
         self._stale: set[TileKey] = set()  # tiles by an estimate, of a plane that was measured
         self._at: At | None = None  # what the thread is at
         self._failures = 0
-        self._is_paused, self._begun = False, 0.0
-        self.pace = 0.0
+        self._is_paused = False
 
     @property
     def is_busy(self) -> bool:
@@ -168,7 +164,7 @@ class LiveTiles(QObject):
 
     def _ask_to_stain(self, key: TileKey) -> None:
         assert self.source is not None
-        self._at, self._begun = _plane_of(key), perf_counter()
+        self._at = _plane_of(key)
         plane = self._planes.get(self._at)
         if plane is None:
             self._latest.ask(partial(make_ready, self.source, key, self._planes.contrast(self._at)))
@@ -202,7 +198,7 @@ class LiveTiles(QObject):
                 self._stale.update(key for key, _ in self.cache.items() if _plane_of(key) == answer.at)
             self._ask()
         elif isinstance(answer, LiveTile):
-            self._failures, self.pace = 0, perf_counter() - self._begun
+            self._failures = 0
             self._stale.discard(answer.key)
             self.cache.put(answer.key, (answer.box, answer.values))
             self._ask()  # the thread goes on while the tile is shown

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from napari_mitostain.staining.live import LiveTile
 
-_REST_MS = 40, 120
-"""Time for which the view has to rest before it is stained: at least until napari has drawn it, and as long as a tile
-takes, within reason. Nothing is stained of what passes by quicker than it could be, and drawing has all processors."""
+_REST_MS = 120
+"""Time for which the view has to rest before it is stained, a little more than a plane is in view while napari plays a
+stack: nothing is stained of what passes by, and drawing has all processors."""
 
 _LOADING = "Live: loading the model…"
 _STAINING = "Live: staining what is in view…"
@@ -204,8 +204,7 @@ class LiveStain(QObject):
     def _look_soon(self) -> None:
         """Stain what is in view once it rests."""
         self.tiles.pause()
-        least, most = _REST_MS
-        self._soon.start(min(max(least, round(1000 * self.tiles.pace)), most))
+        self._soon.start(_REST_MS)
 
     def _on_place(self) -> None:
         if self.picture is not None and self._of is not None:
