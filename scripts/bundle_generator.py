@@ -16,25 +16,26 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from brightness import as_bright_as
 from cell_free import cell_free
 from napari_mitostain.config import SimulationSettings, TrainSettings
 from napari_mitostain.evaluation.report import Report, evaluate
-from napari_mitostain.events import EpochDone
+from napari_mitostain.events import EpochDone, Event
 from napari_mitostain.image.files import atomic_write, list_images
 from napari_mitostain.model.card import Card
+from napari_mitostain.model.generator import Generator as Network
 from napari_mitostain.model.library import BUNDLED, DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.scoring import Scores, bootstrap_interval, mean_scores
 from napari_mitostain.simulating import simulate_folder
 from napari_mitostain.staining import stain_folder
+from napari_mitostain.training.brightness import BrightnessFit
 from napari_mitostain.training.norms import NormEstimator
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import open_pairs
@@ -137,12 +138,22 @@ def averaged(start: Model, end: Model, pairs: Sequence[Pair]) -> Model:
         for name, weights in last.items()
     }
     generator.load_state_dict(between)
-    estimating = NormEstimator(pairs, ALONE, Frames()).estimated(generator)
+    return Model(end.card, _returned(NormEstimator(pairs, ALONE, Frames()).estimated(generator)))
+
+
+def as_bright_as(pairs: Sequence[Pair], model: Model) -> Model:
+    """Return a model whose stains are as bright as the targets of pairs."""
+    return Model(model.card, _returned(BrightnessFit(pairs, 256, Frames()).fitted(model.generator)))
+
+
+def _returned(events: Generator[Event, None, Network]) -> Network:
+    """Go through a generator of events, and return what it does in the end."""
     while True:
         try:
-            next(estimating)
+            next(events)
         except StopIteration as stop:
-            return Model(end.card, stop.value)
+            network: Network = stop.value
+            return network
 
 
 def finished(pairs: Sequence[Pair], run: Path, settings: TrainSettings, init: Model | None) -> Model:

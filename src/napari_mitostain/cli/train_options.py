@@ -39,6 +39,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--schedule", choices=get_args(Schedule), help="of the learning rate")
     group.add_argument("--clip-gradients", type=number, metavar="NORM")
     group.add_argument("--ema", type=number, metavar="DECAY", help="of the moving average of the generator")
+    group.add_argument(
+        "--match-brightness", action=argparse.BooleanOptionalAction, help="stains as bright as the fluorescence"
+    )
     group.add_argument("--generator-loss", choices=get_args(GeneratorLoss))
     group.add_argument("--discriminator", choices=get_args(Discriminator))
     group.add_argument("--discriminator-loss", choices=get_args(DiscriminatorLoss))

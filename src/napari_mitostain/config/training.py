@@ -60,6 +60,9 @@ class TrainSettings(Settings):
     ema : float
         Decay of the moving average of the generator's weights that is scored and kept in their place; 0 keeps the
         weights themselves.
+    match_brightness : bool
+        Make the stains of the generator that is scored and kept as bright as the fluorescence; the TN loss alone leaves
+        them too bright.
     generator_loss : {"tn", "l1"}
     weighting : WeightSettings
         Coefficients of the TN loss; its scope says over what a patch's weights take their statistics: the patch
@@ -95,6 +98,7 @@ class TrainSettings(Settings):
     schedule: Schedule = "cosine"
     clip_gradients: float | None = None
     ema: float = 0.0
+    match_brightness: bool = False
     generator_loss: GeneratorLoss = "tn"
     weighting: WeightSettings = WeightSettings(scope="patch")
     discriminator: Discriminator = "unet"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from napari_mitostain.events import Event, RunDone, StartScored
 from napari_mitostain.model.generator import Generator as Network
 from napari_mitostain.model.loading import Model, load_model, save_model
+from napari_mitostain.training.brightness import BrightnessFit
 from napari_mitostain.training.checkpoints import Progress
 from napari_mitostain.training.faults import device_there
 from napari_mitostain.training.norms import NormEstimator
@@ -19,6 +20,9 @@ from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.split import Split
 from napari_mitostain.training.validation import Validator, Verdicts
+
+_LOOKED_AT = 16
+"""Pairs, at most, whose brightness the stains are brought to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Keeper:
         self._run, self._config, self._players, self._at = run, config, players, progress
         self._split, self._frames = split, frames
         self._norms = NormEstimator(split.training, config.settings, frames)
+        self._brightness = BrightnessFit(split.training, config.settings.patch, frames, _LOOKED_AT)
         self.validator = Validator(split, config.settings, frames)
 
     def score_start(self) -> Iterator[Event]:
@@ -108,7 +113,10 @@ class Keeper:
 
     def _settled(self) -> Generator[Event, None, Network]:
         with device_there("validation"):
-            return (yield from self._norms.estimated(self._players.shown, self._at.parts))
+            generator = yield from self._norms.estimated(self._players.shown, self._at.parts)
+            if self._config.settings.match_brightness:
+                generator = yield from self._brightness.fitted(generator)
+            return generator
 
     def _scores(self, validation: dict[str, float]) -> dict[str, dict[str, float]]:
         known = {name: dict(scores) for name, scores in (self._at.start or {}).items()}

@@ -40,6 +40,7 @@ _QUICK = TrainSettings(
     learning_rate=1e-3,
     schedule="cosine",
     ema=0.98,
+    match_brightness=True,
     discriminator_loss="none",
 )
 
@@ -53,6 +54,7 @@ _THOROUGH = TrainSettings(
     schedule="cosine",
     clip_gradients=1.0,
     ema=0.999,
+    match_brightness=True,
     discriminator="unet",
     discriminator_loss="mse",
 )
