@@ -69,7 +69,7 @@ DARK = replace(ALONE, epochs=5, crops_per_frame=2)
 AGAINST = replace(ALONE, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
 """Then it plays against the discriminator."""
 
-SHARE = 0.75
+SHARE = 0.6
 """In the end its weights are averaged with those it had before the real pairs: this share of what it is now."""
 
 STAGES = {"simulated": BEFORE, "dark": DARK, "real": ALONE, "against": AGAINST}
