@@ -329,7 +329,7 @@ def test_out_of_memory_is_told_and_survived(viewer, widget, small_model, cells, 
     predict = Predictor.__call__
 
     def fails_on_large_windows(self, window):
-        if window.shape[-1] > 48:
+        if window.shape[-1] > 60:
             raise RuntimeError("CUDA out of memory")
         return predict(self, window)
 
