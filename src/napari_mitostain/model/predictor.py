@@ -69,7 +69,7 @@ class Predictor:
     def _fit_into(self, memory_gb: float | None) -> None:
         """Choose tile and room for so much memory; a batch has no more pixels than the largest window."""
         stride = self.model.geometry.stride
-        halos = 2 * -(-self.model.geometry.halo // stride) * stride
+        halos = 2 * self.model.geometry.margin
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
         memory = free_memory(self.device) / 2 if memory_gb is None else memory_gb * 1e9
         a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize

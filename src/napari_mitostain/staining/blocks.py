@@ -46,9 +46,8 @@ class BlockStainer:
 
     def source(self, unit: Unit, scaling: PlaneContrast) -> tuple[NDArray[np.float32], Box, str]:
         """Read what a block depends on: scaled pixels, where in them the block lies, and a digest of both."""
-        geometry, whole = self._model.geometry, self._stack.plane_shape
-        halo = -(-geometry.halo // geometry.stride) * geometry.stride  # as the plan rounds it
-        seen = widened(unit.box, halo, whole)
+        whole = self._stack.plane_shape
+        seen = widened(unit.box, self._model.geometry.margin, whole)
         around = widened(seen, scaling.reach, whole)
         pixels = self._stack.read(unit.plane, around)
         scaled = scaling.scale(pixels)[inside(seen, around)]

@@ -24,6 +24,11 @@ class Geometry:
     stride: int
     halo: int
 
+    @property
+    def margin(self) -> int:
+        """Pixels around a core that its window has: the halo, rounded up to the stride."""
+        return _round_up(self.halo, self.stride)
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -90,11 +95,9 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box 
     SettingsError
         If the tile size is below 1.
     """
-    side, halo = _side_and_halo(tile, geometry)
+    side = _side(tile, geometry)
     covered = (slice(0, shape[0]), slice(0, shape[1])) if core is None else core
-    rows, columns = (
-        _spans(length, part, side, halo, geometry.stride) for length, part in zip(shape, covered, strict=True)
-    )
+    rows, columns = (_spans(length, part, side, geometry) for length, part in zip(shape, covered, strict=True))
     tiles = tuple(
         Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2])) for row in rows for column in columns
     )
@@ -103,34 +106,34 @@ def plan_tiles(shape: tuple[int, int], tile: int, geometry: Geometry, core: Box 
 
 def plan_tile(shape: tuple[int, int], tile: int, geometry: Geometry, place: tuple[int, int]) -> Tile:
     """Return one tile of a plan without making the others: the one at a place (row, column) of its grid."""
-    side, halo = _side_and_halo(tile, geometry)
+    side = _side(tile, geometry)
     cores = [
         slice(number * side, min((number + 1) * side, length)) for number, length in zip(place, shape, strict=True)
     ]
-    row, column = (_span(core, length, halo, geometry.stride) for core, length in zip(cores, shape, strict=True))
+    row, column = (_span(core, length, geometry) for core, length in zip(cores, shape, strict=True))
     return Tile((row[0], column[0]), (row[1], column[1]), (row[2], column[2]))
 
 
-def _side_and_halo(tile: int, geometry: Geometry) -> tuple[int, int]:
+def _side(tile: int, geometry: Geometry) -> int:
     if tile < 1:
         raise SettingsError(f"Expected a tile size of at least 1 pixel, got {tile}; try 512.")
-    return _round_up(tile, geometry.stride), _round_up(geometry.halo, geometry.stride)
+    return _round_up(tile, geometry.stride)
 
 
 def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
 
-def _spans(length: int, part: slice, side: int, halo: int, stride: int) -> list[tuple[slice, slice, slice]]:
+def _spans(length: int, part: slice, side: int, geometry: Geometry) -> list[tuple[slice, slice, slice]]:
     """Core (in the plane), window (in the padded plane) and crop (in the window) of each tile along one axis."""
     return [
-        _span(slice(start, min(start + side, part.stop)), length, halo, stride)
+        _span(slice(start, min(start + side, part.stop)), length, geometry)
         for start in range(part.start, part.stop, side)
     ]
 
 
-def _span(core: slice, length: int, halo: int, stride: int) -> tuple[slice, slice, slice]:
-    first = max(0, core.start - halo)
-    last = min(_round_up(length, stride), _round_up(core.stop, stride) + halo)
+def _span(core: slice, length: int, geometry: Geometry) -> tuple[slice, slice, slice]:
+    first = max(0, core.start - geometry.margin)
+    last = min(_round_up(length, geometry.stride), _round_up(core.stop, geometry.stride) + geometry.margin)
     offset = core.start - first
     return core, slice(first, last), slice(offset, offset + core.stop - core.start)
