@@ -72,6 +72,7 @@ BAD: list[tuple[type, dict[str, Any]]] = [
             {"minimum_area": 1.01},
             {"weight_l1": -1.0},
             {"weight_l1": math.inf},
+            {"weight_correlation": -1.0},
             {"pixel_size_um": 0.0},
             {"pixel_size_um": -0.1},
             {"pixel_size_um": "0.1"},

@@ -47,6 +47,7 @@ SETTINGS = TrainSettings(
     discriminator_loss="dice-bce",
     weight_adversarial=0.3,
     weight_l1=70,
+    weight_correlation=0.4,
     holdout=("a", "b c"),
     seed=7,
     device="cpu",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mitostain.config import DiscriminatorLoss, TrainSettings, WeightSettings
+from napari_mitostain.model.correlation import correlation_loss
 from napari_mitostain.training.patches import Batch
 from napari_mitostain.training.players import Players, new_players
 from napari_mitostain.training.step import LOSSES, train_step
@@ -67,10 +68,19 @@ def test_without_an_adversarial_term_there_is_no_discriminator(change: dict[str,
     )
 
 
+def test_correlation_is_a_term_of_its_own_where_it_has_a_weight(batch: Batch) -> None:
+    alone = replace(SETTINGS, discriminator_loss="none", weight_correlation=3.0)
+    stain = new_players(alone).generator.train()(batch.brightfield)
+    _, losses = stepped(alone, batch)
+    expected = 100 * losses["l1"] + 3 * float(correlation_loss(stain.detach(), batch.target))
+    assert losses["generator"] == pytest.approx(expected, rel=1e-5)  # as above
+
+
 def test_losses_lead_to_different_generators(batch: Batch) -> None:
     choices = [replace(SETTINGS, discriminator_loss=loss) for loss in get_args(DiscriminatorLoss)]
     choices += [replace(SETTINGS, generator_loss="l1"), replace(SETTINGS, weight_l1=1.0)]
     choices += [replace(SETTINGS, discriminator="patchgan"), replace(SETTINGS, weight_adversarial=2.0)]
+    choices += [replace(SETTINGS, weight_correlation=1.0)]
     results = []
     for settings in choices:
         players = new_players(settings)

@@ -24,6 +24,8 @@ _TIPS = {
     "generator loss": "What the generator minimises beside the discriminator's judgement.",
     "TN weights": "Coefficients of the TN loss, as the widget TN weight map saves them.",
     "λ": "Factor of the (weighted) L1 term.",
+    "correlation": "Factor of the correlation term, which asks for the right places and is blind to brightness; 0, as "
+    "in the paper, leaves it out.",
     "discriminator": "The network that tells stain from fluorescence: a U-Net judges every pixel, a PatchGAN "
     "patches of 70×70 pixels.",
     "its loss": "Of the discriminator: the four of the paper.",
@@ -58,7 +60,7 @@ class TuneSettings(QuietForm):
         self.weights = WeightsField()
         self.holdout = QLineEdit()
         self.device = DeviceField()
-        self.lambda_l1, self.adversarial = RateBox(1e-6, 1e6, "0"), RateBox(1e-6, 1e6, "0")
+        self.lambda_l1, self.correlation, self.adversarial = (RateBox(1e-6, 1e6, "0") for _ in range(3))
         self.pixel = RateBox(1e-4, 1e3, "as they say")
         self.rate, self.ema, self.clip = RateBox(1e-9, 1.0), RateBox(0.5, 0.999999, "off"), RateBox(1e-6, 1e6, "off")
         self._lay_out()
@@ -75,6 +77,7 @@ class TuneSettings(QuietForm):
             generator_loss=self.loss.currentData(),
             weighting=self.weights.value(),
             weight_l1=self.lambda_l1.value(),
+            weight_correlation=self.correlation.value(),
             discriminator=self.discriminator.currentData() if plays else self._kept.discriminator,
             discriminator_loss=self.its_loss.currentData() if plays else "none",
             weight_adversarial=self.adversarial.value(),
@@ -101,6 +104,7 @@ class TuneSettings(QuietForm):
             _choose(self.discriminator, "none" if is_none else settings.discriminator)
             _choose(self.its_loss, "mse" if is_none else settings.discriminator_loss)
             self.lambda_l1.setValue(settings.weight_l1)
+            self.correlation.setValue(settings.weight_correlation)
             self.adversarial.setValue(settings.weight_adversarial)
             held = settings.holdout
             self.holdout.setText("" if held is None else ", ".join(held) or _NONE_HELD)
@@ -123,6 +127,7 @@ class TuneSettings(QuietForm):
             "generator loss": self.loss,
             "TN weights": self.weights,
             "λ": self.lambda_l1,
+            "correlation": self.correlation,
             "discriminator": self.discriminator,
             "its loss": self.its_loss,
             "adversarial": self.adversarial,
@@ -147,7 +152,7 @@ class TuneSettings(QuietForm):
             box.currentIndexChanged.connect(self._tell)
         for field in (self.batch, self.patch, self.seed, self.rate, self.ema, self.clip, self.weights):
             field.valueChanged.connect(self._tell)
-        for rate in (self.lambda_l1, self.adversarial, self.pixel):
+        for rate in (self.lambda_l1, self.correlation, self.adversarial, self.pixel):
             rate.valueChanged.connect(self._tell)
         self.holdout.editingFinished.connect(self._tell)
         self.device.changed.connect(self._tell)

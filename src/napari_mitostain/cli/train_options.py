@@ -47,6 +47,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--discriminator-loss", choices=get_args(DiscriminatorLoss))
     group.add_argument("--weight-adversarial", type=number, metavar="W")
     group.add_argument("--weight-l1", type=number, metavar="LAMBDA")
+    group.add_argument("--weight-correlation", type=number, metavar="W", help="0, the default, leaves the term out")
     add_weighting(group)
     group.add_argument("--split", choices=get_args(Split))
     group.add_argument("--holdout", nargs="*", metavar="NAME", help="acquisitions to validate on; without a name, none")

@@ -74,6 +74,9 @@ class TrainSettings(Settings):
         Factor of the adversarial term; 0 trains without a discriminator, as "none" does.
     weight_l1 : float
         λ, the factor of the (weighted) L1 term beside the adversarial term.
+    weight_correlation : float
+        Factor of the correlation term: how far the stain of a patch is from correlating with its target, as a whole and
+        in its detail. 0, as in the paper, leaves it out.
     split : {"acquisition", "patch"}
         What is left out for validation: whole acquisitions, or single pairs at random, each with all its patches, as in
         the paper; crops or times of one field then leak.
@@ -105,6 +108,7 @@ class TrainSettings(Settings):
     discriminator_loss: DiscriminatorLoss = "mse"
     weight_adversarial: float = 1.0
     weight_l1: float = 100.0
+    weight_correlation: float = 0.0
     split: Split = "acquisition"
     holdout: tuple[str, ...] | None = None
     validation_share: float = 0.2
@@ -126,7 +130,7 @@ class TrainSettings(Settings):
         require_whole("seed", self.seed, 0)
         for name in ("minimum_area", "ema", "validation_share", "test_share"):
             require_fraction(name, getattr(self, name))
-        for name in ("weight_l1", "weight_adversarial"):
+        for name in ("weight_l1", "weight_adversarial", "weight_correlation"):
             require_at_least(name, getattr(self, name), 0)
         for name in ("learning_rate", "clip_gradients", "pixel_size_um", "minutes"):
             if getattr(self, name) is not None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from napari_mitostain.config import TrainSettings
+from napari_mitostain.model.correlation import correlation_loss
 from napari_mitostain.model.discriminator import Discriminator, PatchGAN
 from napari_mitostain.model.losses import ADVERSARIAL, l1_loss, tn_loss
 from napari_mitostain.training.distributed import ALONE, World
@@ -18,7 +19,7 @@ from napari_mitostain.training.patches import Batch
 from napari_mitostain.training.players import Players
 
 LOSSES = ("generator", "adversarial", "l1", "discriminator")
-"""What a step returns: "generator" = weight · "adversarial" + λ · "l1"."""
+"""What a step returns: "generator" = weight · "adversarial" + λ · "l1" (+ weight · the correlation term)."""
 
 
 def train_step(
@@ -107,7 +108,10 @@ def generator_losses(
         matched = tn_loss(stain, batch.target, settings.weighting, batch.measured)
     else:
         matched = l1_loss(stain, batch.target)
-    return settings.weight_adversarial * convinced + settings.weight_l1 * matched, convinced, matched
+    total = settings.weight_adversarial * convinced + settings.weight_l1 * matched
+    if settings.weight_correlation:
+        total = total + settings.weight_correlation * correlation_loss(stain, batch.target)
+    return total, convinced, matched
 
 
 def _pieces(batch: Batch, parts: int, whole: int) -> list[tuple[Batch, float]]:
