@@ -125,6 +125,30 @@ def test_names_with_dots_are_told_apart_and_suffixes_may_differ(tmp_path: Path) 
     assert report.mean.pearson == pytest.approx(1)
 
 
+def test_planes_are_matched_by_their_axes_in_whatever_order(tmp_path: Path) -> None:
+    target = np.stack([[blobs(10 * z + t) for t in range(2)] for z in range(3)])  # (Z, T, Y, X)
+    turned = load_array(np.swapaxes(target, 0, 1), "TZYX")
+    report = evaluate(turned, load_array(target, "ZTYX"), turned)
+    assert [scores.pearson for scores in report.planes.values()] == pytest.approx([1] * 6)
+    assert report.baselines["variance"] == evaluate(target, target, target).baselines["variance"]
+    with pytest.raises(ImageError, match="same axes in both images of image, got Z 3, T 2 in the target and Z 6"):
+        evaluate(target.reshape(6, *target.shape[2:]), load_array(target, "ZTYX"))
+
+
+def test_channel_of_the_target_is_chosen_and_otherwise_told() -> None:
+    fluorescence, brightfield = blobs(1), blobs(2)
+    target = load_array(np.stack([brightfield, fluorescence]), "CYX", "both.tif")
+    report = evaluate(fluorescence, target, target, channel=1)
+    assert report.mean.pearson == pytest.approx(1)
+    assert report.baselines["variance"] == evaluate(fluorescence, fluorescence, brightfield).baselines["variance"]
+    assert report.notices == ("both.tif has 2 channels, of which the first is taken.",)  # of the brightfield
+    first = evaluate(fluorescence, target)
+    assert first.mean.pearson < 0.9
+    assert ["choose another with --channel" in notice for notice in first.notices] == [True]
+    with pytest.raises(ImageError, match="channel from 0 to 1"):
+        evaluate(fluorescence, target, channel=2)
+
+
 def test_two_images_of_one_name_are_refused(folders: tuple[Path, Path, Path]) -> None:
     write(folders[1] / "b.png", blobs(1))
     with pytest.raises(FileError, match=r"b\.png and b\.tif"):
@@ -134,7 +158,7 @@ def test_two_images_of_one_name_are_refused(folders: tuple[Path, Path, Path]) ->
 @pytest.mark.parametrize("shape", [(48, 49), (50, 48), (2, 48, 50)])
 def test_images_of_different_size(tmp_path: Path, shape: tuple[int, ...]) -> None:
     paths = write(tmp_path / "stain.tif", blobs(0)), write(tmp_path / "target.tif", blobs(0, shape))
-    with pytest.raises(ImageError, match=r"one size for target\.tif"):
+    with pytest.raises(ImageError, match=r"one size, got .* of target\.tif"):
         evaluate(*paths)
     with pytest.raises(ImageError, match="one size"):
         evaluate(paths[0], paths[0], paths[1])

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from napari_mitostain.cli.options import add_json, path
+from napari_mitostain.cli.options import add_json, path, whole_number
 
 _MEANINGS = {
     "constant": "the target's median",
@@ -21,6 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("predicted", type=path, help="a stain, or a folder of them")
     parser.add_argument("target", type=path, help="fluorescence, or a folder of the same names")
     parser.add_argument("--brightfield", type=path, metavar="B", help="adds the variance baseline")
+    parser.add_argument("--channel", type=whole_number, metavar="N", help="of the target, along axis C; default 0")
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print a table, or the whole report as JSON."""
     from napari_mitostain.evaluation.report import evaluate
 
-    report = evaluate(arguments.predicted, arguments.target, arguments.brightfield)
+    report = evaluate(arguments.predicted, arguments.target, arguments.brightfield, arguments.channel)
     for notice in report.notices:
         print(f"mitostain: {notice}", file=sys.stderr)
     if arguments.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.image import IntensityRange, Stack, fill_non_finite, load_array, relative_stain, sides
+from napari_mitostain.errors import FileError
+from napari_mitostain.image import (
+    IntensityRange,
+    Stack,
+    fill_non_finite,
+    load_array,
+    matched_planes,
+    notice_of_first_channel,
+    relative_stain,
+)
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
 
@@ -50,8 +58,10 @@ class Report:
         }
 
 
-def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
+def evaluate(predicted: Any, target: Any, brightfield: Any = None, channel: int | None = None) -> Report:
     """Score stains against the fluorescence of the same places.
+
+    Planes are compared that have the same time and depth, in whatever order the axes of both stacks are.
 
     Parameters
     ----------
@@ -59,6 +69,9 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
         A file, a folder of files with the same names in each, or an image. Integer predictions span the range of their
         type, float ones lie in [0, 1], and what of them is not finite counts as 0, with a notice; targets are scaled as
         for training (see `IntensityRange.fit`). Without `brightfield` the variance baseline is left out.
+    channel : int, optional
+        Position of the fluorescence along axis C of the targets; by default the first, with a notice if there are
+        several.
 
     Returns
     -------
@@ -69,19 +82,22 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None) -> Report:
     FileError
         If a file is missing or has no partner.
     ImageError
-        If sizes differ, or a float prediction leaves [0, 1].
+        If sizes or axes differ, there is no such channel, or a float prediction leaves [0, 1].
     """
     planes: dict[str, Scores] = {}
     notices: list[str] = []
     baselines: dict[str, list[Scores]] = {}
-    for name, stained, truth, bright in _planes(predicted, target, brightfield):
-        if holes := stained.size - np.count_nonzero(np.isfinite(stained)):
-            notices.append(f"{holes} pixel(s) of the prediction for {name} are not finite and count as 0.")
-        planes[name] = score(relative_stain(stained, name), truth)
-        baselines.setdefault("constant", []).append(score(constant_baseline(truth), truth))
-        if bright is not None:
-            baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
-        baselines.setdefault("ceiling", []).append(score(ceiling(truth), truth))
+    for image, sources in _matched(predicted, target, brightfield):
+        stacks = [_opened(source) for source in sources]
+        notices.extend(_of_first_channels(stacks, channel))
+        for name, stained, truth, bright in _planes(image, stacks, channel or 0):
+            if holes := stained.size - np.count_nonzero(np.isfinite(stained)):
+                notices.append(f"{holes} pixel(s) of the prediction for {name} are not finite and count as 0.")
+            planes[name] = score(relative_stain(stained, name), truth)
+            baselines.setdefault("constant", []).append(score(constant_baseline(truth), truth))
+            if bright is not None:
+                baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
+            baselines.setdefault("ceiling", []).append(score(ceiling(truth), truth))
     return Report(planes, {name: mean_scores(scores) for name, scores in baselines.items()}, tuple(notices))
 
 
@@ -92,23 +108,25 @@ def _json_ready(scores: Scores) -> dict[str, float | None]:
 _Plane = tuple[str, NDArray[Any], NDArray[np.float32], NDArray[Any] | None]
 
 
-def _planes(predicted: Any, target: Any, brightfield: Any) -> Iterator[_Plane]:
-    for name, sources in _matched(predicted, target, brightfield):
-        stacks = [_opened(source) for source in sources]
-        counts = [len(stack.planes()) for stack in stacks]
-        if len({*counts}) > 1 or len({stack.plane_shape for stack in stacks}) > 1:
-            raise ImageError(
-                f"Expected images of one size for {name}, got {' and '.join(sides(s.shape) for s in stacks)}; "
-                "compare the same field."
-            )
-        stained, target, *others = stacks
-        truths = target.read_planes()
-        intensities = IntensityRange.fit(truths)
-        for number, truth in enumerate(truths):
-            stain = stained.read(stained.planes()[number])
-            bright = fill_non_finite(others[0].read(others[0].planes()[number])) if others else None
-            label = name if counts[0] == 1 else f"{name}[{number}]"
-            yield label, stain, intensities.apply(fill_non_finite(truth)), bright
+def _planes(name: str, stacks: Sequence[Stack], channel: int) -> Iterator[_Plane]:
+    stained, target, *others = stacks
+    pairs = matched_planes(target, stained, name, ("target", "stain"), (channel, 0))
+    brights = [matched_planes(target, bright, name, ("target", "brightfield"), (channel, 0)) for bright in others]
+    truths = target.read_planes(channel)
+    intensities = IntensityRange.fit(truths)
+    for number, (truth, (_, own)) in enumerate(zip(truths, pairs, strict=True)):
+        bright = fill_non_finite(others[0].read(brights[0][number][1])) if others else None
+        label = name if len(pairs) == 1 else f"{name}[{number}]"
+        yield label, stained.read(own), intensities.apply(fill_non_finite(truth)), bright
+
+
+def _of_first_channels(stacks: Sequence[Stack], channel: int | None) -> Iterator[str]:
+    """Say which channel is taken where there are several; only that of a target can be chosen."""
+    stained, target, *others = stacks
+    yield from (notice.message for notice in notice_of_first_channel(target, channel))
+    for stack in (stained, *others):
+        if stack.channel_count > 1:
+            yield f"{stack.name} has {stack.channel_count} channels, of which the first is taken."
 
 
 def _matched(predicted: Any, target: Any, brightfield: Any) -> list[tuple[str, list[Any]]]:

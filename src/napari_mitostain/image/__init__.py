@@ -2,6 +2,7 @@
 
 from napari_mitostain.image.channels import notice_of_first_channel
 from napari_mitostain.image.destination import require_apart
+from napari_mitostain.image.matching import matched_planes, place_in
 from napari_mitostain.image.part_scaling import PlaneContrast, background_reach, measure_plane
 from napari_mitostain.image.plane import UNITS, Box, PlaneIndex, Stack, guess_axes, load_array, sides
 from napari_mitostain.image.scaling import IntensityRange, fill_non_finite, relative_stain, scale_brightfield
@@ -20,8 +21,10 @@ __all__ = [
     "fill_non_finite",
     "guess_axes",
     "load_array",
+    "matched_planes",
     "measure_plane",
     "notice_of_first_channel",
+    "place_in",
     "relative_stain",
     "require_apart",
     "scale_brightfield",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,15 @@ from numpy.typing import NDArray
 
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.errors import ImageError
-from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, scale_brightfield, sides
+from napari_mitostain.image import (
+    IntensityRange,
+    PlaneIndex,
+    Stack,
+    fill_non_finite,
+    matched_planes,
+    place_in,
+    scale_brightfield,
+)
 from napari_mitostain.training.naming import place_of
 from napari_mitostain.training.pair import Box, Frame, Pair, frame_of
 
@@ -128,11 +135,11 @@ def stack_pairs(
     height, width = (length - abs(by) for length, by in zip(brightfield.plane_shape, shift, strict=True))
     if min(height, width) < 1:
         raise ImageError(f"Expected a shift within {name}, got {shift}; correct or remove it.")
-    matched = _matched(brightfield, fluorescence, chosen, name)
+    matched = matched_planes(brightfield, fluorescence, name, ("brightfield", "fluorescence"), chosen)
     intensities = StackRange(fluorescence, chosen[1])
     pairs = []
     for indices in matched:
-        place = _place(brightfield, indices[0])
+        place = place_in(brightfield, indices[0])
         known = place_of(name) | place
         pairs.append(
             Pair(
@@ -146,41 +153,3 @@ def stack_pairs(
             )
         )
     return pairs
-
-
-def _matched(
-    brightfield: Stack, fluorescence: Stack, channels: tuple[int, int], name: str
-) -> list[tuple[PlaneIndex, PlaneIndex]]:
-    """Return the positions of the planes that belong together: of the same time and depth, in whatever order."""
-    lengths = [_lengths(stack) for stack in (brightfield, fluorescence)]
-    own, others = brightfield.planes(channels[0]), fluorescence.planes(channels[1])
-    if brightfield.plane_shape != fluorescence.plane_shape or len(own) != len(others):
-        raise ImageError(
-            f"Expected pairs of one size, got {sides(brightfield.shape)} for the brightfield and "
-            f"{sides(fluorescence.shape)} for the fluorescence of {name}; crop them to the same field."
-        )
-    if lengths[0] == lengths[1]:
-        at = {frozenset(_place(fluorescence, index, lengths[1]).items()): index for index in others}
-        return [(index, at[frozenset(_place(brightfield, index, lengths[0]).items())]) for index in own]
-    if len(lengths[0]) == len(lengths[1]) == 1:  # the one calls time what the other calls depth
-        return list(zip(own, others, strict=True))
-    raise ImageError(
-        f"Expected the same axes in both images of {name}, got {_named(lengths[0])} in the brightfield and "
-        f"{_named(lengths[1])} in the fluorescence; save them with the same axes."
-    )
-
-
-def _lengths(stack: Stack) -> dict[str, int]:
-    """Return how many times and depths there are, where there are several."""
-    return {a: n for a, n in zip(stack.axes, stack.shape, strict=True) if a not in "CYX" and n > 1}
-
-
-def _place(stack: Stack, index: PlaneIndex, among: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Return a plane's time "T" and depth "Z"."""
-    letters = [axis for axis in stack.axes if axis not in "YX"]
-    wanted = _lengths(stack) if among is None else among
-    return {axis: position for axis, position in zip(letters, index, strict=True) if axis in wanted}
-
-
-def _named(lengths: Mapping[str, int]) -> str:
-    return ", ".join(f"{axis} {length}" for axis, length in lengths.items()) or "one plane"
