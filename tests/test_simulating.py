@@ -107,6 +107,18 @@ def test_one_folder_has_one_kind_of_pairs(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "simulation.json").read_text())["shape"] == [16, 16]
 
 
+def test_pairs_of_other_settings_are_all_replaced_or_none(tmp_path: Path) -> None:
+    list(simulate_folder(tmp_path, 3, TINY))
+    before, others = contents(tmp_path), SimulationSettings(shape=(16, 16))
+    with pytest.raises(FileError, match=r"got 1 that would stay \(simulated_000002"):
+        list(simulate_folder(tmp_path, 2, others, overwrite=True))
+    assert contents(tmp_path) == before
+    with closing(simulate_folder(tmp_path, 3, others, overwrite=True)) as events:  # type: ignore[type-var]
+        next(events)
+    list(simulate_folder(tmp_path, 3, others))  # goes on with what was stopped
+    assert {read_stack(file).shape for file in (tmp_path / "brightfield").iterdir()} == {(16, 16)}
+
+
 @pytest.mark.parametrize(("cells", "seed"), [(0, 0), (1, -1), (True, 0), (1.5, 0)])
 def test_numbers_out_of_range_are_refused_before_anything_is_written(tmp_path: Path, cells: int, seed: int) -> None:
     with pytest.raises(SettingsError, match=r"^Expected (number of cells|seed)"):

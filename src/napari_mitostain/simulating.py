@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -20,6 +21,7 @@ from napari_mitostain.image.files import atomic_write, require_writable
 from napari_mitostain.simulation import SimulatedPair, simulate_pair
 
 _SETTINGS = "simulation.json"
+_KINDS = "brightfield", "mitochondria"
 
 
 def simulate_folder(
@@ -61,10 +63,10 @@ def simulate_folder(
     require_whole("number of cells", cells, 1)
     require_whole("seed", seed, 0)
     names = {number: f"simulated_{number:06d}.ome.tif" for number in range(seed, seed + cells)}
-    kept = [] if overwrite else [number for number, name in names.items() if _is_there(output, name)]
     require_writable(output / "brightfield" / names[seed], overwrite=True)
     require_writable(output / "mitochondria" / names[seed], overwrite=True)
-    _record(output, settings, overwrite)
+    kept = [] if overwrite else [number for number, name in names.items() if _is_there(output, name)]
+    _record(output, settings, names.values() if overwrite else ())
     if kept:
         yield Notice(message=f"{len(kept)} of {cells} pairs are in {output} and stay; --overwrite makes them anew.")
     for done, (number, name) in enumerate(names.items(), start=1):
@@ -101,18 +103,31 @@ def ome_tiff(image: NDArray[Any], name: str, channel: str, pair: SimulatedPair, 
 
 
 def _is_there(output: Path, name: str) -> bool:
-    return (output / "brightfield" / name).exists() and (output / "mitochondria" / name).exists()
+    return all((output / kind / name).exists() for kind in _KINDS)
 
 
-def _record(output: Path, settings: SimulationSettings, overwrite: bool) -> None:
-    """Save the settings, or compare them with those that are saved: one folder, one distribution of pairs."""
-    file, text = output / _SETTINGS, json.dumps(settings.to_dict(), indent=2).encode()
-    if file.exists() and not overwrite and not _holds(file, settings):
-        raise FileError(
-            f"Expected the settings that {output} was begun with ({_SETTINGS}), got others; "
-            "choose another folder, or add --overwrite."
-        )
-    atomic_write(file, text)
+def _record(output: Path, settings: SimulationSettings, replaced: Collection[str]) -> None:
+    """Save the settings, or compare them with those that are saved: one folder, one distribution of pairs.
+
+    With other settings all pairs that are there have to be replaced. They are removed before the settings change, so
+    that whatever ends the job, none of another distribution stays.
+    """
+    file = output / _SETTINGS
+    if file.exists() and not _holds(file, settings):
+        there = {path.name for kind in _KINDS for path in (output / kind).glob("*.ome.tif")}
+        if not replaced:
+            raise FileError(
+                f"Expected the settings that {output} was begun with ({_SETTINGS}), got others; "
+                "choose another folder, or add --overwrite."
+            )
+        if others := sorted(there - set(replaced)):
+            raise FileError(
+                f"Expected to make anew all pairs of {output}, whose settings are others, got {len(others)} that would "
+                f"stay ({others[0]}, …); choose another folder."
+            )
+        for kind, name in product(_KINDS, there):
+            (output / kind / name).unlink(missing_ok=True)
+    atomic_write(file, json.dumps(settings.to_dict(), indent=2).encode())
 
 
 def _holds(file: Path, settings: SimulationSettings) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_mitostain.config import WeightSettings, read_values
 from napari_mitostain.events import Event, FileDone, Measured, PlaneDone, PlaneWeighed
-from napari_mitostain.image import PlaneIndex, Stack, notice_of_first_channel, require_apart
+from napari_mitostain.image import PlaneIndex, Stack, notices_of_first, require_apart
 from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
 from napari_mitostain.weighting import Statistics, band_numbers, band_shares, bands, merged, statistics, tn_weights
 
@@ -127,7 +127,7 @@ def weigh_file(
         details={"settings": settings.to_dict(), "source": target.name, "channel": chosen},
     )
     with open_writer(output, stack, origin, overwrite) as writer:
-        yield from notice_of_first_channel(stack, channel)
+        yield from notices_of_first(stack, channel)
         for event in weigh_stack(stack, settings, chosen):
             if isinstance(event, PlaneDone):
                 writer.write(event.plane, event.values)

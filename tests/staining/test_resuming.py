@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ import zarr
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, NoContrastError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, UnitsKept
-from napari_mitostain.image.files import read_stack, unfinished
+from napari_mitostain.image.files import read_stack, unfinished, writer
+from napari_mitostain.image.files.atomic import publish
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining import stain, stain_file, stain_folder
 
@@ -170,14 +172,56 @@ def test_finished_files_of_a_folder_are_kept(tiny_model: Model, folder: Path, tm
         list(stain_folder(folder, tmp_path / "out", replace(tiny_model, sha256="another"), EXACT))
 
 
-def test_stain_that_got_its_name_just_before_a_kill_is_not_taken_for_somebody_elses(
+def test_kill_as_a_stain_gets_its_name_loses_nothing(
+    tiny_model: Model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(partial: Path, path: Path) -> None:
+        if path.name == "1.tif":
+            raise KeyboardInterrupt
+        publish(partial, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))
+    events = list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))
+    assert of_files(events) == [True, False, False, False]
+    assert kept(events) == 1  # nothing of the second is computed again
+    assert of_files(list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))) == [True] * 4
+
+
+def test_file_of_the_users_that_took_the_name_of_an_unfinished_stain_is_left(
     tiny_model: Model, folder: Path, tmp_path: Path
 ) -> None:
+    events = stain_folder(folder, tmp_path / "out", tiny_model, EXACT)
+    while not isinstance(next(events), FileDone):
+        pass
+    next(events)  # the second is begun
+    events.close()  # type: ignore[attr-defined]
+    (tmp_path / "out" / "1.tif").write_bytes(b"mine")
+    with pytest.raises(FileError, match=r"1 that exist \(1\.tif"):
+        list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))
+    assert (tmp_path / "out" / "1.tif").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("kind", ["in", "out"])
+def test_file_that_cannot_be_read_any_more_is_named_and_the_others_go_on(
+    tiny_model: Model, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))
-    record = tmp_path / "out" / ".mitostain" / "1.tif.json"
-    task = record.read_text().split('"source"')[0].rstrip(", ")
-    record.write_text(task + "}")  # begun, and no more
-    assert of_files(list(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))) == [True, False, True, True]
+    open_as_it_is = Path.open
+
+    def opened(path: Path, *args: Any, **options: Any) -> Any:
+        if path == tmp_path / kind / "1.tif":
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_as_it_is(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    told = list[Event]()
+    with pytest.raises(FileError, match=r"1 that cannot: 1\.tif"):
+        told.extend(stain_folder(folder, tmp_path / "out", tiny_model, EXACT))  # what comes before the error stays
+    assert of_files(told) == [True] * 3
+    assert ["get the right to read it" in event.message for event in told if isinstance(event, Notice)] == [True, False]
 
 
 @pytest.mark.parametrize("changed", ["in", "out"])

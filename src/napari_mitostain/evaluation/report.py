@@ -18,7 +18,7 @@ from napari_mitostain.image import (
     fill_non_finite,
     load_array,
     matched_planes,
-    notice_of_first_channel,
+    notices_of_first,
     relative_stain,
 )
 from napari_mitostain.image.files import is_image_folder, list_images, read_stack
@@ -89,7 +89,7 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None, channel: int 
     baselines: dict[str, list[Scores]] = {}
     for image, sources in _matched(predicted, target, brightfield):
         stacks = [_opened(source) for source in sources]
-        notices.extend(_of_first_channels(stacks, channel))
+        notices.extend(_of_first(stacks, channel))
         for name, stained, truth, bright in _planes(image, stacks, channel or 0):
             if holes := stained.size - np.count_nonzero(np.isfinite(stained)):
                 notices.append(f"{holes} pixel(s) of the prediction for {name} are not finite and count as 0.")
@@ -120,11 +120,12 @@ def _planes(name: str, stacks: Sequence[Stack], channel: int) -> Iterator[_Plane
         yield label, stained.read(own), intensities.apply(fill_non_finite(truth)), bright
 
 
-def _of_first_channels(stacks: Sequence[Stack], channel: int | None) -> Iterator[str]:
-    """Say which channel is taken where there are several; only that of a target can be chosen."""
+def _of_first(stacks: Sequence[Stack], channel: int | None) -> Iterator[str]:
+    """Say which image and channel is taken where there are several; only the channel of a target can be chosen."""
     stained, target, *others = stacks
-    yield from (notice.message for notice in notice_of_first_channel(target, channel))
+    yield from (notice.message for notice in notices_of_first(target, channel))
     for stack in (stained, *others):
+        yield from (notice.message for notice in notices_of_first(stack, 0))
         if stack.channel_count > 1:
             yield f"{stack.name} has {stack.channel_count} channels, of which the first is taken."
 

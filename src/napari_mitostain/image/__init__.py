@@ -1,6 +1,6 @@
 """Planes and stacks, their scaling, and the files they come from and go to."""
 
-from napari_mitostain.image.channels import notice_of_first_channel
+from napari_mitostain.image.channels import notices_of_first
 from napari_mitostain.image.destination import require_apart
 from napari_mitostain.image.matching import matched_planes, place_in
 from napari_mitostain.image.part_scaling import PlaneContrast, background_reach, measure_plane
@@ -23,7 +23,7 @@ __all__ = [
     "load_array",
     "matched_planes",
     "measure_plane",
-    "notice_of_first_channel",
+    "notices_of_first",
     "place_in",
     "relative_stain",
     "require_apart",

@@ -42,6 +42,8 @@ class Stack:
     name : str
     channels : tuple of str
         Channel names, if known.
+    others : int
+        Images that its file holds beside it.
     """
 
     data: Any
@@ -49,6 +51,7 @@ class Stack:
     scale: Mapping[str, float] = field(default_factory=dict)
     name: str = "stack"
     channels: tuple[str, ...] = ()
+    others: int = 0
 
     def __post_init__(self) -> None:
         _require_axes(self)

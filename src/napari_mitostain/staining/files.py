@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.events import Event, FileDone, Notice, UnitsKept
-from napari_mitostain.image import Stack, Unit, notice_of_first_channel, require_apart, units_of
+from napari_mitostain.image import Stack, Unit, notices_of_first, require_apart, units_of
 from napari_mitostain.image.files import (
     ResumableWriter,
     open_resumable,
@@ -29,6 +29,7 @@ def stain_file(
     settings: StainSettings = StainSettings(),
     channel: int | None = None,
     overwrite: bool = False,
+    seal: Callable[[Path], None] | None = None,
 ) -> Generator[Event, None, None]:
     """Stain an image file into another, unit by unit; the output appears once it is complete.
 
@@ -47,6 +48,8 @@ def stain_file(
         Position of brightfield along axis C; by default the first, and a `Notice` if there are several.
     overwrite : bool
         Replace an existing output; never the source itself.
+    seal : callable, optional
+        Called with the place of the complete stain, just before it gets its name.
 
     Yields
     ------
@@ -58,6 +61,7 @@ def stain_file(
     FileError, ImageError
     """
     image, kept = open_image(source, output, model, settings, channel, overwrite), 0
+    image.writer.seal = seal
     with image.writer as writer:
         yield from image.notices
         for event in stain_units(image.stack, writer, model, settings, image.channel, image.units):
@@ -99,7 +103,7 @@ def open_image(
     )  # refuses an unknown channel before anything is written
     writer = open_resumable(output, stack, provenance(model, applied, source.name, chosen, computed), overwrite)
     notices = [
-        *notice_of_first_channel(stack, channel),
+        *notices_of_first(stack, channel),
         *_notice_of_pixel_size(stack, model, settings),
         *_notice_of_others(output, writer),
     ]

@@ -12,6 +12,7 @@ from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, FileDone, Notice, TileDone
 from napari_mitostain.image import require_apart
 from napari_mitostain.image.files import SUFFIXES, list_images
+from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.files import stain_file
 from napari_mitostain.staining.finished import FinishedFiles
@@ -64,7 +65,8 @@ def images_to_stain(source: Path, finished: FinishedFiles, overwrite: bool) -> l
     files = list_images(source)
     for path in files:
         require_apart(path, output / path.name)
-    existing = [output / path.name for path in files if (output / path.name).exists()]
+    with writing(output):
+        existing = [output / path.name for path in files if (output / path.name).exists()]
     if taken := [path.name for path in existing if not overwrite and not finished.is_ours(path)]:
         raise FileError(
             f"Expected new files in {output}, got {len(taken)} that exist ({taken[0]}, …); use --overwrite."
@@ -85,18 +87,15 @@ def stain_into_folder(
     if finished.is_finished(source, output):
         yield FileDone(source=str(source), output=str(output), kept=True)
         return
-    is_begun = finished.is_begun(output)
-    try:
-        for event in stain_file(source, output, model, settings, channel, overwrite or is_begun):
-            if isinstance(event, FileDone):
-                finished.finish(source, output)
-            elif not is_begun:
-                finished.begin(output)
-                is_begun = True
-            yield event
-    except BaseException:
-        finished.forget(output)
-        raise
+    yield from stain_file(
+        source,
+        output,
+        model,
+        settings,
+        channel,
+        overwrite,
+        seal=lambda complete: finished.finish(source, output, complete),
+    )
 
 
 def left_out(source: Path, error: Exception) -> Notice:

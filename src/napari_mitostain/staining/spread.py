@@ -117,14 +117,9 @@ def _stack(
     if finished.is_finished(source, output):
         yield FileDone(source=str(source), output=str(output), kept=True)
         return True
-    image = _opened(source, output, model, task, task.overwrite or finished.is_begun(output))
-    finished.begin(output)
-    try:
-        yield from _units(image, source, output, task, crew, place)
-        finished.finish(source, output)
-    except BaseException:
-        finished.forget(output)
-        raise
+    image = _opened(source, output, model, task, task.overwrite)
+    image.writer.seal = lambda complete: finished.finish(source, output, complete)
+    yield from _units(image, source, output, task, crew, place)
     return False
 
 

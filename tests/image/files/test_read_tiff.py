@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_mitostain.errors import FileError
-from napari_mitostain.image import Stack
+from napari_mitostain.image import Stack, notices_of_first
 from napari_mitostain.image.files import read_stack
 
 DTYPES = ["uint8", "uint16", "int16", "float32", "float64"]
@@ -200,3 +200,28 @@ def test_many_stacks_hold_no_open_file(tmp_path: Path, ramp: np.ndarray) -> None
         [entry.resolve() for entry in Path("/proc/self/fd").iterdir()] if Path("/proc/self/fd").exists() else []
     )
     assert (tmp_path / "a.tif").resolve() not in descriptors
+
+
+def test_planes_written_one_by_one_are_one_stack(tmp_path: Path, ramp: np.ndarray) -> None:
+    with tifffile.TiffWriter(tmp_path / "loop.tif") as tif:
+        for plane in ramp:
+            tif.write(plane, photometric="minisblack")
+    stack = read_stack(tmp_path / "loop.tif")
+    assert (stack.axes, stack.others) == ("ZYX", 0)
+    np.testing.assert_array_equal(whole(stack), ramp)
+
+
+def test_further_images_of_a_file_are_counted(tmp_path: Path, ramp: np.ndarray) -> None:
+    for name, first, options in (
+        ("thumbnail.tif", ramp[0, ::2, ::2], {}),
+        ("stacks.tif", ramp, {}),
+        ("positions.ome.tif", ramp, {"metadata": {"axes": "ZYX"}}),
+    ):
+        with tifffile.TiffWriter(tmp_path / name) as tif:
+            for image in (first, ramp, ramp):
+                tif.write(image, photometric="minisblack", **options)
+        stack = read_stack(tmp_path / name)
+        assert stack.others == 2
+        np.testing.assert_array_equal(whole(stack), first)
+        (said,) = notices_of_first(stack, None)
+        assert said.message.startswith(f"{name} has 3 images, of which the first is taken")

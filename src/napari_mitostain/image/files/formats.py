@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.failures import reading
 
 Format = Literal["tiff", "zarr", "png"]
 
@@ -32,10 +33,24 @@ def file_format(path: Path) -> Format:
 
 
 def is_zarr(path: Path) -> bool:
-    """Tell whether a folder is a zarr group or array."""
-    return any((path / marker).is_file() for marker in ZARR_MARKERS)
+    """Tell whether a folder is a zarr group or array.
+
+    Raises
+    ------
+    FileError
+        If it cannot be looked into.
+    """
+    with reading(path):
+        return any((path / marker).is_file() for marker in ZARR_MARKERS)
 
 
 def is_image_folder(path: Path) -> bool:
-    """Tell whether a path is a folder that holds images rather than one zarr image."""
-    return path.is_dir() and path.suffix.lower() != ".zarr" and not is_zarr(path)
+    """Tell whether a path is a folder that holds images rather than one zarr image.
+
+    Raises
+    ------
+    FileError
+        If it cannot be looked at.
+    """
+    with reading(path):
+        return path.is_dir() and path.suffix.lower() != ".zarr" and not is_zarr(path)

@@ -32,6 +32,7 @@ memory is read by its strips or tiles."""
 def read_tiff(path: Path) -> Stack:
     """Open the first series of a TIFF, at full resolution if it is a pyramid.
 
+    Planes that were written one by one, each as an image of its own, are one stack.
     Axes of length 1 that OME-XML and ImageJ always list are left out, as tifffile does. The file is open only while
     something is read from it, so a folder of thousands can be held as stacks.
 
@@ -42,7 +43,7 @@ def read_tiff(path: Path) -> Stack:
     ImageError
         If it is no stack of grayscale planes.
     """
-    with reading(path), _quiet(), TiffFile(path) as tif:
+    with reading(path), _quiet(), _opened(path) as tif:
         series = _first_series(tif, path)
         _require_complete(tif, series, path)
         scale, channels = read_metadata(tif)
@@ -50,8 +51,10 @@ def read_tiff(path: Path) -> Stack:
         is_large = math.prod(series.keyframe.shape) > LARGE
         store = series.aszarr(level=0, chunkmode=None if is_large else _WHOLE_PAGES)
         source = zarr.open_array(store, mode="r")
+        others = len(tif.series) - 1
     data = FileArray(path, source, dropped, _Reopener(tif, store).opened)
-    return Stack(data, axes, {axis: scale[axis] for axis in axes if axis in scale}, path.name, channels)
+    known = {axis: scale[axis] for axis in axes if axis in scale}
+    return Stack(data, axes, known, path.name, channels, others)
 
 
 @contextmanager
@@ -84,6 +87,14 @@ class _Reopener:
             finally:
                 self._store.close()
                 self._tif.close()
+
+
+def _opened(path: Path) -> TiffFile:
+    """Open a TIFF; where tifffile's own notes would split a stack into its planes, without them."""
+    with TiffFile(path) as tif:
+        planes = {series.shape for series in tif.series} if tif.is_shaped and len(tif.series) > 1 else set()
+    is_split = len(planes) == 1 and len(*planes) == len("YX")
+    return TiffFile(path, is_shaped=False) if is_split else TiffFile(path)
 
 
 def _first_series(tif: TiffFile, path: Path) -> TiffPageSeries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
 
 
 def _read_image(path: Path, group: zarr.Group) -> Stack:
-    group, attributes = _first_image(path, group)
+    group, attributes, others = _first_image(path, group)
     multiscale = attributes["multiscales"][0]
     level = multiscale["datasets"][0]
     array = group[level["path"]]
@@ -61,20 +62,25 @@ def _read_image(path: Path, group: zarr.Group) -> Stack:
         letter: _spacing(letter, axis, step) for letter, axis, step in zip(_letters(named), named, steps, strict=True)
     }
     scale = {axis: value for axis, value in physical_scale(spacings).items() if axis in axes}
-    return Stack(FileArray(path, array, dropped), axes, scale, path.name, _channels(attributes))
+    return Stack(FileArray(path, array, dropped), axes, scale, path.name, _channels(attributes), others)
 
 
-def _first_image(path: Path, group: zarr.Group) -> tuple[zarr.Group, Mapping[str, Any]]:
-    """Find the image in a group, or the first of the images that Bio-Formats numbers in it."""
+def _first_image(path: Path, group: zarr.Group) -> tuple[zarr.Group, Mapping[str, Any], int]:
+    """Find the image in a group, or the first of the images that Bio-Formats numbers in it; and count the others."""
     for name in ("", "0"):
         inner = group.get(name) if name else group
         if isinstance(inner, zarr.Group):
             attributes: Any = inner.attrs.get("ome", inner.attrs)
             if "multiscales" in attributes:
-                return inner, attributes
+                return inner, attributes, _count_from(group, 1) if name else 0
     raise FileError(
         f"Expected an OME-Zarr image in {path}, got a group without one; choose an image or array inside it."
     )
+
+
+def _count_from(group: zarr.Group, first: int) -> int:
+    """Count the groups in a group that are numbered from here on."""
+    return sum(1 for _ in takewhile(lambda number: isinstance(group.get(str(number)), zarr.Group), count(first)))
 
 
 def _letters(axes: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from glob import escape
@@ -58,10 +58,18 @@ class ResumableWriter:
     the pixels: model, settings, format, shape. So what another model has begun is never gone on with. Leaving the
     context normally gives the image its name. Leaving it by an exception keeps what is finished, for the next run;
     where nothing is, no folder stays.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it grows.
+    seal : callable, optional
+        Called with the place of the complete image, just before it gets its name.
     """
 
     def __init__(self, writer: StackWriter, like: Stack, folder: Path) -> None:
         self._writer, self._like, self.folder = writer, like, folder
+        self.seal: Callable[[Path], None] | None = None
         self._records = folder / "finished"
         self._lock = FileLock(folder / "lock")
 
@@ -83,7 +91,7 @@ class ResumableWriter:
         is_complete = False
         try:
             if kind is None:
-                self._writer.complete()
+                self._writer.complete(self.seal)
                 is_complete = True
         finally:
             self._leave(is_complete)

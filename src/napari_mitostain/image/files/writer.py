@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,13 +158,15 @@ class StackWriter(ABC):
         with reading(self.path):
             return self._get(self._position(index), box)
 
-    def complete(self) -> None:
-        """Give the image its name."""
+    def complete(self, seal: Callable[[Path], None] | None = None) -> None:
+        """Give the image its name; what is to happen before is told where it lies."""
         with writing(self.path):
             self._finish()
             self._release()
             if self.path.exists() and not self._overwrite:
                 raise FileError(f"Expected a new file, {self.path} came to exist meanwhile; choose another name.")
+            if seal is not None:
+                seal(self._partial)
             publish(self._partial, self.path)
 
     def let_go(self) -> None:
