@@ -24,21 +24,20 @@ from napari_mitostain.training.run import RunFolder
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The script with a recipe that takes a second, and with another place for the bundled model."""
-    for stage in ("BEFORE", "DARK", "ALONE", "AGAINST"):
+    for stage in ("BEFORE", "DARK", "REAL", "ALONE", "AGAINST"):
         small = replace(
             getattr(bundle_generator, stage), epochs=1, patch=32, base_channels=2, depth=2, minimum_area=0.0
         )
         monkeypatch.setattr(bundle_generator, stage, replace(small, discriminator_loss="none"))
-    monkeypatch.setattr(bundle_generator, "SIMULATED", 2)
-    monkeypatch.setattr(bundle_generator, "CELLS", SimulationSettings(shape=(48, 48)))
     monkeypatch.setattr(bundle_generator, "BUNDLED", tmp_path / "bundled")
     return bundle_generator
 
 
 def test_simulated_pairs_are_made_once(script: ModuleType, tmp_path: Path) -> None:
-    assert len(script.simulated(tmp_path)) == 2
+    asked = tmp_path / "simulated", 2, SimulationSettings(shape=(48, 48)), 7
+    assert len(script.simulated(*asked)) == 2
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "simulated").rglob("*.tif")}
-    script.simulated(tmp_path)
+    script.simulated(*asked)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "simulated").rglob("*.tif")} == written
 
 
@@ -123,5 +122,5 @@ def test_card_names_all_that_was_learnt_from(script: ModuleType, tmp_path: Path,
     script.save_bundled(tiny_model, {})
     card: Card = load_model(tmp_path / "bundled" / "h9c2-omp25.safetensors").card
     assert list(card.training) == ["simulated", "dark", "real", "against"]
-    assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause", "BSD-3-Clause"]
+    assert [entry["licence"] for entry in card.data] == ["GPL-3.0", "BSD-3-Clause", "BSD-3-Clause", "BSD-3-Clause"]
     assert card.licence.startswith("GPL-3.0")

@@ -62,3 +62,15 @@ def test_show_of_the_bundled_model_names_its_pixel_size(mitostain: Any) -> None:
 
 def test_show_of_an_unknown_model_names_the_known_ones(mitostain: Any) -> None:
     assert DEFAULT_MODEL in mitostain("models", "show", "nobody").sentence
+
+
+def test_models_are_listed_by_the_name_that_finds_them_and_removed_by_it(mitostain: Any, tiny_model: Model) -> None:
+    library.user_models().mkdir(parents=True, exist_ok=True)
+    save_model(tiny_model, library.user_models() / "mine.safetensors")  # its card says "tiny"
+    assert "mine" in [entry["name"] for entry in mitostain("models", "list", "--json").json["models"]]
+    assert mitostain("models", "show", "mine").status == 0
+    assert str(library.user_models() / "mine.safetensors") in mitostain("models", "remove", "mine").out
+    assert not list(library.user_models().glob("mine.*"))
+    for name in ("mine", DEFAULT_MODEL):
+        assert mitostain("models", "remove", name).sentence.startswith("mitostain: Expected one of your own models (")
+    assert mitostain("models", "show", DEFAULT_MODEL).status == 0

@@ -173,6 +173,9 @@ def test_unknown_preset_and_malformed_shift_are_refused(
     with pytest.raises(SystemExit, match="2"):
         main([*command, "--shift", "b=2"])
     assert "NAME=DY,DX" in capsys.readouterr().err
+    assert main([*command, *TINY, "--epochs", "1", "--shift", "nobody=1,2"]) == 2
+    assert "Expected shifts of acquisitions among" in (said := capsys.readouterr().err)
+    assert "nobody" in said
     assert not (tmp_path / "run").exists()
 
 

@@ -119,3 +119,10 @@ def test_all_planes_of_a_channel_are_read_into_one_array() -> None:
     planes = Stack(image, "XCZY").read_planes(channel=1)
     assert planes.dtype == np.uint16
     np.testing.assert_array_equal(planes, image[:, 1].transpose(1, 2, 0))
+
+
+def test_colours_are_not_taken_for_columns() -> None:
+    colours = np.zeros((20, 30, 3), np.uint8)
+    with pytest.raises(ImageError, match=r"got an array of 20×30×3, which looks like colours"):
+        load_array(colours)
+    assert load_array(colours, "ZYX").plane_shape == (30, 3)

@@ -248,6 +248,15 @@ def test_disk_too_small_is_noticed_before_any_work(
     assert not (tmp_path / "out.tif").exists()
 
 
+def test_pixels_that_are_no_squares_are_told(tiny_model: Model, planes: np.ndarray, tmp_path: Path) -> None:
+    sizes = {"PhysicalSizeX": 0.2, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.1, "PhysicalSizeYUnit": "µm"}
+    plane = planes.reshape(-1, *planes.shape[-2:])[0]
+    tifffile.imwrite(tmp_path / "in.ome.tif", plane, photometric="minisblack", metadata={"axes": "YX"} | sizes)
+    events = list(stain_file(tmp_path / "in.ome.tif", tmp_path / "out.ome.tif", tiny_model, EXACT))
+    (said,) = [event.message for event in events if isinstance(event, Notice)]
+    assert said.startswith("in.ome.tif has pixels of 0.1 µm by 0.2 µm, which are taken for squares of 0.1 µm")
+
+
 def test_folder_gives_a_folder_of_the_same_names(
     tiny_model: Model, folder: Path, planes: np.ndarray, tmp_path: Path
 ) -> None:

@@ -133,6 +133,7 @@ def test_card_of_a_run_says_what_it_was_trained_on_and_what_it_beats(
     card = load_card(done.model)
     own = {"name": "pairs, 3 pair(s) of 2 acquisition(s)", "source": str(folder), "licence": "not stated"}
     assert card.data == (own, older)
+    assert card.licence == "CC0, from the training data of tiny"
     assert card.scaling == init.card.scaling
     assert list(card.scores) == ["validation", "start", "constant", "variance", "ceiling", "test"]
     assert card.scores["validation"] == pytest.approx(done.scores)

@@ -20,6 +20,9 @@ AXES = "TCZYX"
 UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
 """What the scale of an axis counts in; a channel has no unit."""
 
+_COLOURS = (3, 4)
+"""Lengths of a last axis that holds colours rather than columns."""
+
 PlaneIndex = tuple[int, ...]
 """Position of a plane along every axis but Y and X, in the order of the stack's axes."""
 
@@ -178,6 +181,11 @@ def load_array(array: Any, axes: str | None = None, name: str = "image") -> Stac
         If the array is not a stack of grayscale planes.
     """
     data = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
+    if axes is None and len(data.shape) == 3 and data.shape[-1] in _COLOURS and min(data.shape[:2]) > max(_COLOURS):
+        raise ImageError(
+            f"Expected a grayscale image in {Path(name).name}, got an array of {sides(data.shape)}, which looks like "
+            "colours (RGB); convert it to grayscale, or name its axes."
+        )
     return Stack(data, axes if axes is not None else guess_axes(len(data.shape)), name=Path(name).name)
 
 

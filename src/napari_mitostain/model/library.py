@@ -115,6 +115,33 @@ def install_model(weights: Path, name: str) -> str:
     return path.stem
 
 
+def remove_model(name: str) -> Path:
+    """Delete a model of the user's own, its weights and its card.
+
+    Returns
+    -------
+    Path
+        Where the weights were.
+
+    Raises
+    ------
+    ModelError
+        If there is none of that name; a bundled one stays.
+    FileError
+        If it cannot be deleted.
+    """
+    from napari_mitostain.image.files.failures import writing  # loads SciPy, as above
+
+    path = model_files().get(name)
+    if path is None or path.parent != user_models():
+        own = [name for name, path in model_files().items() if path.parent == user_models()]
+        raise ModelError(f"Expected one of your own models ({', '.join(own) or 'none'}), got {name!r}; choose one.")
+    with writing(path):
+        path.unlink()  # first: what has no weights is no model
+        path.with_suffix(".json").unlink(missing_ok=True)
+    return path
+
+
 def _reserved(folder: Path, name: str) -> Path:
     """Return the path of weights under a free name like the one wanted; an empty card keeps it from all others."""
     clean = re.sub(r"[^\w +()-]", "_", name).strip(" _") or "model"

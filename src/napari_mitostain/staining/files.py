@@ -112,6 +112,12 @@ def open_image(
 
 def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -> Iterator[Notice]:
     """Say that the generator will see cells of another size than it was trained on, unless it will not."""
+    width, height = (stack.scale.get(axis, 0) for axis in "XY")
+    if width and height and abs(width / height - 1) > SAME_SIZE:
+        yield Notice(
+            message=f"{stack.name} has pixels of {height:.3g} µm by {width:.3g} µm, which are taken for squares of "
+            f"{height:.3g} µm; expect a poor stain, or bring it to square pixels first."
+        )
     zoom = None if settings.resample else stack.zoom_to(model.card.pixel_size_um)
     if zoom is not None and abs(zoom - 1) > SAME_SIZE:
         yield Notice(

@@ -14,6 +14,8 @@ Scores = Mapping[str, float]
 _NOTHING = 0.005
 """A difference of scores that is no difference."""
 
+_NOT_STATED = "not stated"
+
 _FEW = 5
 """Validation pairs, often of one field of view, whose scores say little of others."""
 
@@ -41,7 +43,7 @@ def card_of(
     own = {
         "name": f"{Path(config.source).name}, {len(training)} pair(s) of {acquisitions} acquisition(s)",
         "source": config.source,
-        "licence": "not stated",
+        "licence": _NOT_STATED,
     }
     return Card(
         name=name,
@@ -54,7 +56,14 @@ def card_of(
         training=settings.to_dict(),
         data=(own, *config.init_data),
         scores=scores,
+        licence=_licence_of(config),
     )
+
+
+def _licence_of(config: RunConfig) -> str:
+    """Say which licences the weights carry from what the starting model learnt from; of the user's own data nothing."""
+    stated = dict.fromkeys(entry["licence"] for entry in config.init_data if entry["licence"] != _NOT_STATED)
+    return f"{', '.join(stated)}, from the training data of {config.init}" if stated else ""
 
 
 def verdict_of(scores: Mapping[str, Scores], init: str, images: int) -> str:

@@ -85,6 +85,12 @@ def open_pairs(
             partners.append((name, brightfield, fluorescence))
         except (FileError, ImageError) as error:
             findings.append(unusable(name, error, spec.skip_unreadable))
+    if only is None and (unknown := sorted(spec.shifts.keys() - set(acquisitions.values()))):
+        message = (
+            f"Expected shifts of acquisitions among {listed(sorted(set(acquisitions.values())))}, "
+            f"got one of {listed(unknown)}; correct the name."
+        )
+        findings.append(Finding(severity="error", message=message))
     findings += about_stacks(partners, spec.channels)
     return Opened(pairs, findings, spec.skip_unreadable, {name: (one, other) for name, one, other in files})
 

@@ -80,7 +80,11 @@ def test_bioformats_group_gives_its_first_image(tmp_path: Path, ramp: np.ndarray
     zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2).attrs["bioformats2raw.layout"] = 3
     axes = [space("z", None), space("y", None), space("x", None)]
     write_zarr(tmp_path / "a.zarr" / "0", ramp, axes, "0.4", [1.0, 1.0, 1.0])
-    np.testing.assert_array_equal(whole(read_stack(tmp_path / "a.zarr")), ramp)
+    assert read_stack(tmp_path / "a.zarr").others == 0
+    write_zarr(tmp_path / "a.zarr" / "1", ramp[:2], axes, "0.4", [1.0, 1.0, 1.0])
+    stack = read_stack(tmp_path / "a.zarr")
+    assert stack.others == 1
+    np.testing.assert_array_equal(whole(stack), ramp)
 
 
 @pytest.mark.parametrize("form", [2, 3])
