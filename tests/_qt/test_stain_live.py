@@ -290,6 +290,20 @@ def test_view_without_rows_and_columns_waits(viewer, widget, cells, done, steps)
     assert "rows and columns" in widget.words.text()
 
 
+def test_nothing_is_shown_of_a_volume(viewer, widget, cells, done, until):
+    viewer.add_image(cells, visible=False)
+    viewer.show()
+    turn_on(widget)
+    done()
+    shown(viewer).contrast_limits = (0, 1e-6)  # what is there at all is bright
+    assert np.asarray(shown(viewer).data[0][2, 0, 0]) > 0  # the first pixel is stained
+    until(lambda: bool(viewer.screenshot(flash=False)[..., :3].any()))
+    viewer.dims.ndisplay = 3
+    done()
+    assert not viewer.screenshot(flash=False)[..., :3].any()
+    assert not shown(viewer).thumbnail[..., :3].any()
+
+
 def test_finished_stack_is_the_full_stain_and_begins_with_what_was_seen(
     viewer, widget, small_model, cells, done, gate, until
 ):

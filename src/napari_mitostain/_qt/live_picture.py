@@ -141,7 +141,8 @@ def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:
     """Return the stain at the resolutions that napari chooses from.
 
     A large plane without levels gets some, of every second pixel, so that no more is drawn than can be seen. The last
-    is a dot: napari takes it for thumbnails and for views in 3-D, which would need the whole stack.
+    is a dot that stays empty: napari takes it for thumbnails and for views in 3-D, which would need the whole stack, and
+    stretches it over all of it.
     """
     found = [
         LiveArray(of.axes, _ranges(of, level), partial(_find, tiles, of, level)) for level in range(len(of.stacks))
@@ -149,8 +150,8 @@ def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:
     if len(found) == 1:
         while max(_plane(of, found[-1])) > _DRAWN_PX:
             found.append(found[-1][tuple(slice(None, None, 2) if axis in "YX" else slice(None) for axis in of.axes)])
-    dot = found[-1][tuple(slice(0, 1) if axis in "YX" else slice(None) for axis in of.axes)]
-    return [*found, dot]
+    dot = tuple(range(1) if axis in "YX" else own for axis, own in zip(of.axes, found[-1].ranges, strict=True))
+    return [*found, LiveArray(of.axes, dot, lambda *_: [])]
 
 
 def _ranges(of: LiveAxes, level: int) -> tuple[range, ...]:
