@@ -381,6 +381,53 @@ def test_new_data_and_pixels_changed_in_place(viewer, widget, small_model, cells
     assert shown(viewer).data[0].shape == (60, 61)
 
 
+@pytest.mark.parametrize("how", ["refreshed", "while it was hidden"])
+@pytest.mark.parametrize("multiscale", [False, True])
+def test_pixels_changed_in_place_count_in_every_plane(viewer, widget, small_model, cells, done, how, multiscale):
+    pixels = cells.copy()
+    source = viewer.add_image([pixels, pixels[:, ::2, ::2]] if multiscale else pixels, multiscale=multiscale)
+    if multiscale:
+        source.locked_data_level = 0
+    turn_on(widget)
+    done()  # with the planes before and after
+    source.visible = how == "refreshed"
+    pixels[:] = cells[:, ::-1]
+    source.refresh()
+    source.visible = True
+    done()
+    expected = stain(pixels, small_model, TILES)
+    for plane in (2, 3, 1):
+        viewer.dims.set_point(0, plane)
+        done()
+        np.testing.assert_allclose(np.asarray(shown(viewer).data[0][plane]), expected[plane], atol=ATOL)
+
+
+def test_slicing_lets_go_of_nothing(viewer, widget, cells, done, steps):
+    viewer.add_image(np.zeros((3, 9, 8, 8)), scale=(1, 0.5, 1, 1))  # with an axis more, and planes between those
+    source = viewer.add_image([cells[:, :68, :60], cells[:, :68:2, :60:2]], multiscale=True, name="cells")
+    edit(widget, layer=source)
+    source.locked_data_level = 0
+    turn_on(widget)
+    done()
+    viewer.dims.set_point((0, 1), (2, 2))
+    done()
+    kept = {key for key, _ in widget.live.tiles.cache.items()}
+    for point in ((0, 2), (0, 2.5), (0, 2), (1, 3)):
+        viewer.dims.set_point((0, 1), point)
+        done()
+    source.translate = (0, 0, 5)
+    for level in (1, 0):
+        source.locked_data_level = level
+        done()
+    for displayed in (3, 2):
+        viewer.dims.ndisplay = displayed
+        done()
+    source.visible = False
+    stained = [step for step in steps if step[2] != "ready"]
+    assert kept <= {key for key, _ in widget.live.tiles.cache.items()}
+    assert len(stained) == len({*stained})
+
+
 def test_late_tile_of_former_pixels_is_dropped(viewer, widget, small_model, cells, done, hold, monkeypatch, until):
     stain_next = live_tiles.stain_next
     monkeypatch.setattr(live_tiles, "stain_next", hold.hold(stain_next))

@@ -68,11 +68,6 @@ class Recent(Generic[Key, Value]):
         if key in self._values:
             self.used -= self._size(self._values.pop(key))
 
-    def drop_all(self, out_of_date: Callable[[Key], bool]) -> None:
-        """Let go of all whose keys are such."""
-        for key in [key for key in self._values if out_of_date(key)]:
-            self.drop(key)
-
     def clear(self) -> None:
         """Let go of all."""
         self._values.clear()

@@ -65,13 +65,6 @@ class LivePlanes:
         self._estimated.discard(at)
         self._ready.drop(at)
 
-    def forget(self, at: At) -> None:
-        """Let go of a plane whose pixels have changed."""
-        self._ready.drop(at)
-        self._contrasts.pop(at, None)
-        self._estimated.discard(at)
-        self._strips = None
-
     def clear(self) -> None:
         """Let go of all."""
         self._strips = None

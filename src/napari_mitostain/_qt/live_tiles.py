@@ -76,8 +76,7 @@ class LiveTiles(QObject):
         """Want nothing any more, and let go of all tiles."""
         self._latest.drop()
         self.source, self._wanted, self._at, self._failures = None, (), None, 0
-        for kept in (self.cache, self._planes, self._broken, self._stale):
-            kept.clear()
+        self._let_go()
 
     def pause(self) -> None:
         """Begin no other tile until something is wanted anew."""
@@ -113,14 +112,15 @@ class LiveTiles(QObject):
         known = self._planes.is_exact((view.level, view.plane))
         return known and not any(key in self._stale for key in self._keys_of(view))
 
-    def forget(self, view: LiveView) -> None:
-        """Let go of the plane of a view: its pixels have changed."""
-        at = view.level, view.plane
-        if self._at == at:
-            self._latest.drop()  # it is at the former pixels
-        self._planes.forget(at)
-        self._broken.discard(at)
-        self.cache.drop_all(lambda key: _plane_of(key) == at)
+    def forget(self) -> None:
+        """Let go of all tiles: pixels have changed. Nothing is begun until something is wanted anew."""
+        if self.source is not None:  # else it is being opened, and reads no pixels
+            self._latest.drop()  # it is at the former ones
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for kept in (self.cache, self._planes, self._broken, self._stale):
+            kept.clear()
 
     def _keys_of(self, view: LiveView) -> Iterator[TileKey]:
         return self._keys(view.level, view.plane, view.box, view.centre)

@@ -71,7 +71,7 @@ class LiveStain(QObject):
         self._events.moved.connect(self._look_soon)
         self._events.placed.connect(self._on_place)
         self._events.replaced.connect(self._on_content)
-        self._events.refreshed.connect(self._on_pixels)
+        self._events.changed.connect(self._on_change)
         self._events.removed.connect(self._on_removed)
         self.tiles.opened.connect(self._begin)
         self.tiles.stained.connect(self._show)
@@ -218,22 +218,10 @@ class LiveStain(QObject):
         except ImageError as error:
             self.ended.emit(str(error))
 
-    def _on_pixels(self) -> None:
-        """Stain the plane in view anew: the layer was refreshed, and its pixels may have been changed in place.
-
-        Another plane in view is no such case; nor is another part or level of a multiscale layer.
-        """
-        if self._source is None or self._of is None or self._view is None or self.tiles.source is None:
-            return
-        if self._source.ndim != len(self._of.axes):  # new data, of which another event tells
-            return
-        if self._source.multiscale:
-            self._look_soon()
-            return
-        view = view_of(self._viewer, self._source, self._of)
-        if view is not None and view.finest == self._view.finest:
-            self.tiles.forget(view)
-            self._look_soon()
+    def _on_change(self) -> None:
+        """Stain anew: any of the pixels may have been changed in place."""
+        self.tiles.forget()
+        self._look_soon()
 
     def _on_removed(self, layer: Layer) -> None:
         """End with a layer that the mode needs; layers go later, as napari may be taking out several."""
