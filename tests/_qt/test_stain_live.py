@@ -264,6 +264,20 @@ def test_chosen_channel(viewer, widget, small_model, cells, done):
     np.testing.assert_allclose(layer.data_to_world([4, 0, 3, 5]), source.data_to_world([4, 1, 3, 5]))
 
 
+def test_other_channel_in_view_is_told_where_the_stain_is(viewer, widget, cells, done):
+    viewer.add_image(np.zeros((2, 5, 2, 8, 8)), name="longer")
+    source = viewer.add_image(np.stack([cells, cells], axis=1), axis_labels=("z", "c", "y", "x"))
+    edit(widget, layer=source, channel_axis=1, channel=1)
+    viewer.dims.set_point(2, 0)
+    turn_on(widget)
+    done()
+    label = viewer.dims.axis_labels[2]  # as beside the slider
+    assert widget.words.text() == f"Live: the stain is at channel 1; move slider {label} there to see it."
+    viewer.dims.set_point(2, 1)
+    done()
+    assert widget.words.text().startswith("Live: what is in view is stained")
+
+
 def test_x_before_y(viewer, widget, small_model, cells, done):
     viewer.add_image(cells.transpose(2, 0, 1), axis_labels=("x", "z", "y"))
     viewer.dims.order = (1, 2, 0)

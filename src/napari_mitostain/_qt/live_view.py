@@ -95,6 +95,8 @@ class LiveView:
         Its rows and columns in view.
     centre : tuple of float
         Of the view, in rows and columns.
+    beside : str
+        Label of the axis of channels, if another channel than brightfield's is in view, which has no stain; else "".
     """
 
     level: int
@@ -102,6 +104,7 @@ class LiveView:
     plane: PlaneIndex
     box: Box
     centre: tuple[float, float]
+    beside: str = ""
 
 
 def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
@@ -110,7 +113,8 @@ def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
     if {of.axes[axis - leading] if axis >= leading else "" for axis in dims.displayed} != {"Y", "X"}:
         return None
     level = layer.data_level if layer.multiscale else 0
-    finest = of.of_channel(plane_in_view(layer, of.axes, dims.point))
+    in_view = plane_in_view(layer, of.axes, dims.point)
+    finest = of.of_channel(in_view)
     shape = of.stacks[level].plane_shape
     sides = [of.axes.index("Y"), of.axes.index("X")]
     first, last = layer.corner_pixels[0][sides], layer.corner_pixels[1][sides]
@@ -122,7 +126,8 @@ def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
     )
     row, column = (middle / of.width(level) for middle in middle_of_view(viewer, layer, of.axes))
     centre = (float(np.clip(row, rows.start, rows.stop)), float(np.clip(column, columns.start, columns.stop)))
-    return LiveView(level, finest, of.at_level(finest, level), (rows, columns), centre)
+    beside = dims.axis_labels[leading + of.axes.index("C")] if finest != in_view else ""
+    return LiveView(level, finest, of.at_level(finest, level), (rows, columns), centre, beside)
 
 
 def neighbours(view: LiveView, of: LiveAxes, axis: int, direction: int) -> Iterator[LiveView]:

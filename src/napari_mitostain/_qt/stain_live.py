@@ -33,6 +33,7 @@ _STAINING = "Live: staining what is in view…"
 _STAINED = "Live: what is in view is stained. The stain is predicted, not measured."
 _ESTIMATED = "Live: what is in view is stained. Its plane is large: until it is measured, its contrast is an estimate."
 _NO_PLANE = "Live: waiting for a view of rows and columns; other views show no plane of the stack."
+_BESIDE = "Live: the stain is at channel {}; move slider {} there to see it."
 _TOO_COARSE = "Live: the pixels in view are too coarse for the model; zoom in."
 
 
@@ -183,7 +184,9 @@ class LiveStain(QObject):
         self._say_how_far(view)
 
     def _say_how_far(self, view: LiveView) -> None:
-        if not self.tiles.is_complete(view):
+        if view.beside and self._of is not None:
+            self.said.emit(_BESIDE.format(self._of.channel, view.beside))
+        elif not self.tiles.is_complete(view):
             self.said.emit(_STAINING)
         else:
             self.said.emit(_STAINED if self.tiles.is_exact(view) else _ESTIMATED)
