@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtTest import QTest
 
 from napari_mitostain._qt.tune_curves import Curves
@@ -21,9 +22,12 @@ STARTED = {
 }
 
 
+LOSSES = {"generator": 3.0, "adversarial": 0.4, "l1": 0.03, "discriminator": 0.2}
+
+
 def done(epoch: int, detail: float | None = None, best: bool = False, **losses: float) -> dict[str, Any]:
     """What an epoch says; one that has a score is kept."""
-    named = {"generator": 3.0, "adversarial": 0.4, "l1": 0.03, "discriminator": 0.2} | losses
+    named = LOSSES | losses
     scores = {} if detail is None else {"pearson": detail + 0.3, "detail_pearson": detail, "ssim": 0.5, "psnr": 20.0}
     return {
         "event": "EpochDone",
@@ -63,10 +67,48 @@ def drawn(plot: Any, name: str) -> tuple[list[float], list[float]]:
 RUN = [STARTED, done(0, 0.2, True), done(1), done(2), done(3, 0.4, True, l1=0.06), done(4), done(5, 0.35)]
 
 
-def test_losses_are_drawn_as_parts_of_their_largest_in_training(curves):
+def test_losses_are_drawn_as_parts_of_the_largest_in_training_and_validation(curves):
     curves.show_history(RUN)
-    assert drawn(curves.losses, "losses l1") == ([0, 1, 2, 3, 4, 5], [0.5, 0.5, 0.5, 1.0, 0.5, 0.5])
-    assert drawn(curves.losses, "validation_losses l1") == ([0, 3, 5], [0.75, 1.5, 0.75])
+    largest = 1.5 * 0.06  # in validation
+    epochs, values = drawn(curves.losses, "losses l1")
+    assert epochs == [0, 1, 2, 3, 4, 5]
+    assert values == pytest.approx([loss / largest for loss in (0.03, 0.03, 0.03, 0.06, 0.03, 0.03)])
+    epochs, values = drawn(curves.losses, "validation_losses l1")
+    assert epochs == [0, 3, 5]
+    assert values == pytest.approx([0.5, 1.0, 0.5])
+    curves.show_history([done(0), done(1, l1=0.06)])  # nothing was validated
+    assert drawn(curves.losses, "losses l1") == ([0, 1], [0.5, 1.0])
+
+
+@pytest.mark.parametrize("least", [0.9, 0.99, 0.999])
+def test_numbers_of_an_axis_are_beside_its_name_and_epochs_above_each_other(curves, until, least):
+    curves.show_history([done(0), done(1, **{name: least * value for name, value in LOSSES.items()})])
+    curves.grab()  # the axis learns from drawing how long its numbers are
+    for plot in (curves.losses, curves.scores):
+        until(lambda plot=plot: _gap(plot) >= 0)
+    until(lambda: curves.losses.getPlotItem().vb.x() == curves.scores.getPlotItem().vb.x())
+
+
+def _gap(plot: Any) -> float:
+    """Return how far the numbers of the vertical axis are from its name."""
+    axis, picture = plot.getAxis("left"), QPixmap(1, 1)
+    painter = QPainter(picture)
+    _, _, numbers = axis.generateDrawSpecs(painter)
+    painter.end()
+    return float(min(rect.left() for rect, *_ in numbers) - _line(axis.label, axis.label.mapRectToParent).right())
+
+
+def _line(label: Any, mapped: Any) -> Any:
+    """Return where the line of a label is, in the coordinates that it is mapped to."""
+    margin = label.document().documentMargin()
+    return mapped(label.boundingRect().adjusted(margin, margin, -margin, -margin))
+
+
+def test_name_of_the_epochs_is_within_the_plot(curves, until):
+    curves.show_history(RUN)
+    curves.grab()
+    label, bottom = curves.scores.getAxis("bottom").label, curves.scores.viewport().height() - 1
+    until(lambda: _line(label, label.mapRectToScene).bottom() <= bottom)
 
 
 def test_scores_are_drawn_beside_what_they_have_to_beat(curves):

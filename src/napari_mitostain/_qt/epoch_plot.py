@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,6 @@ from qtpy.QtGui import QColor
 from napari_mitostain._qt.themed_plot import ThemedPlot
 
 _HEIGHT_PX, _NAME_PX = 140, 20
-_AXIS_PX = 40
-"""Of the vertical axis: as wide in plots above each other, so that an epoch lies above itself."""
-
 _DOTTED_BELOW = 40
 """Points of a curve up to which each is seen."""
 
@@ -49,7 +47,6 @@ class EpochPlot(ThemedPlot):
         super().__init__(_HEIGHT_PX + (_NAME_PX if named else 0), ("bottom", "left"))
         self.setLabel("left", label)
         self.setLabel("bottom", "epoch" if named else None)
-        self.getAxis("left").setWidth(_AXIS_PX)
         for side in ("left", "bottom"):
             self.getAxis(side).enableAutoSIPrefix(False)
         self._curves: dict[str, Any] = {}
@@ -106,6 +103,23 @@ class EpochPlot(ThemedPlot):
         self._mark.setHoverPen(pg.mkPen(colour, width=3))
         self._star.setPen(pg.mkPen(colour, width=1))
         self._star.setBrush("#ffd000")
+
+
+def line_up(plots: Sequence[EpochPlot]) -> None:
+    """Keep the space of the vertical axes equally wide in plots above each other, so that an epoch lies above itself.
+
+    An axis is as wide as its numbers need, which change with what is drawn.
+    """
+
+    def follow() -> None:
+        width = max(plot.getAxis("left").maximumWidth() for plot in plots)
+        for plot in plots:
+            plot.getPlotItem().layout.setColumnMinimumWidth(0, width)
+
+    for plot in plots:
+        axis = plot.getAxis("left")
+        plot.getPlotItem().layout.setAlignment(axis, Qt.AlignmentFlag.AlignRight)
+        axis.geometryChanged.connect(follow)
 
 
 def _thinned(values: NDArray[Any]) -> NDArray[Any]:

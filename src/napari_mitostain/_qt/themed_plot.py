@@ -8,6 +8,9 @@ import pyqtgraph as pg
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor, QPalette
 
+_MARGIN_PX = 3
+"""Beside the axes: pyqtgraph lets their names hang over by some pixels, and the edge of the widget cuts them."""
+
 
 class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
     """A plot that zooms along its horizontal axis only, and follows the theme once `_show_theme` was called.
@@ -26,6 +29,7 @@ class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(background=None)
         self._sides = sides
         self.setFixedHeight(height)
+        self.getPlotItem().layout.setContentsMargins(_MARGIN_PX, 1, _MARGIN_PX, _MARGIN_PX)
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=True, y=False)
 

@@ -1,7 +1,7 @@
 """How a run goes, epoch by epoch: curves of its losses, and of its scores beside what it has to beat.
 
 The losses differ by a factor of a hundred, and what matters of each is where it goes: each is drawn as a part of its
-own largest value in training (on a logarithmic axis all are flat), and words below give the numbers.
+own largest value (on a logarithmic axis all are flat), and words below give the numbers.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_mitostain._qt.epoch_plot import EpochPlot, Line
+from napari_mitostain._qt.epoch_plot import EpochPlot, Line, line_up
 from napari_mitostain._qt.tune_history import History, title_of
 
 _REDRAW_MS = 1000
@@ -33,6 +34,7 @@ _LOSSES = (
     _Kind("l1", "weighted L1", "#3399dd", "How far the stain is from the fluorescence, without λ"),
     _Kind("discriminator", "discriminator", "#d55e00", "How often the discriminator takes stain for fluorescence"),
 )
+_LOSS_PARTS = {"losses": Line.SolidLine, "validation_losses": Line.DashLine}
 _OPPONENT = ("generator", "adversarial", "discriminator")
 """Losses that a run without a discriminator does not have, or that are the weighted L1 over again."""
 
@@ -65,6 +67,7 @@ class Curves(QWidget):
         self.losses = EpochPlot("loss / its largest")
         self.scores = EpochPlot("score", named=True)
         self.scores.setXLink(self.losses)
+        line_up((self.losses, self.scores))
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_REDRAW_MS)
@@ -124,8 +127,9 @@ class Curves(QWidget):
         for name in _OPPONENT:
             self.boxes[name].setVisible(has_opponent)
         for kind in _LOSSES:
-            largest = max(self._history.curve("losses", kind.name)[1], default=0.0) or 1.0
-            for part, style in (("losses", Line.SolidLine), ("validation_losses", Line.DashLine)):
+            drawn = [self._history.curve(part, kind.name)[1] for part in _LOSS_PARTS]
+            largest = max(np.concatenate(drawn), default=0.0) or 1.0
+            for part, style in _LOSS_PARTS.items():
                 self._draw_curve(self.losses, part, kind, style, largest)
         for kind in _SCORES:
             self._draw_curve(self.scores, "scores", kind, Line.SolidLine)
