@@ -141,8 +141,8 @@ def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:
     """Return the stain at the resolutions that napari chooses from.
 
     A large plane without levels gets some, of every second pixel, so that no more is drawn than can be seen. The last
-    is a dot that stays empty: napari takes it for thumbnails and for views in 3-D, which would need the whole stack, and
-    stretches it over all of it.
+    is a dot that stays empty: napari takes it for thumbnails and for views in 3-D, which would need the whole stack,
+    and stretches it over all of it.
     """
     found = [
         LiveArray(of.axes, _ranges(of, level), partial(_find, tiles, of, level)) for level in range(len(of.stacks))
