@@ -511,6 +511,17 @@ def test_closed_dock_takes_the_layer_away(viewer, widget, cells, hold, monkeypat
     viewer.dims.set_point(0, 1)
 
 
+def test_closed_dock_stains_no_layer_that_comes_later(viewer, widget, cells, done):
+    first = viewer.add_image(cells, name="cells")
+    turn_on(widget)
+    done()
+    viewer.window.remove_dock_widget(widget.parent())
+    viewer.add_image(cells, name="late")
+    viewer.layers.remove(first)
+    assert not widget.live.is_on
+    assert names(viewer) == ["late"]
+
+
 def test_plane_that_fails_is_told_once_and_the_others_go_on(viewer, widget, small_model, cells, done, notifications):
     def load(block_id: tuple[int, ...]) -> np.ndarray:
         if block_id[0] == 3 and damaged:

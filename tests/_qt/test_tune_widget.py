@@ -346,6 +346,31 @@ def test_closing_the_dock_asks_nothing_while_nothing_trains(viewer, tuner, qtbot
     assert tuner._question is None
 
 
+def test_closed_dock_checks_nothing(viewer, tuner):
+    close_dock(viewer)
+    before = tuner.form.value()
+    viewer.layers["cells"].data = make_stacks(4)[0]
+    assert not tuner.check.is_busy
+    viewer.layers.remove("cells")
+    viewer.add_image(make_stacks(4)[0], name="late")
+    assert not tuner.check.is_busy
+    assert tuner.form.value() == before
+
+
+def test_dock_that_stays_open_follows_what_came_meanwhile(viewer, tuner, held, until):
+    tuner.button.click()
+    until(held.reached.is_set)
+    close_dock(viewer)
+    until(lambda: tuner._question is not None)
+    viewer.layers.remove("cells")
+    late = viewer.add_image(make_stacks()[0], name="late")
+    button(tuner._question, "Keep training").click()
+    until(lambda: tuner.form.value().pairs.brightfield.layer is late)
+    assert tuner.check.is_busy
+    held.go.set()
+    until(lambda: not tuner.is_busy)
+
+
 def test_hidden_dock_goes_on_training(viewer, tuner, held, until):
     tuner.button.click()
     until(held.reached.is_set)

@@ -303,6 +303,19 @@ def test_dock_closed_by_its_own_button(viewer, source, until):
     until(lambda: names(viewer) == ["cells"])
 
 
+@pytest.mark.parametrize("close", ["button", "at once"])
+def test_closed_dock_follows_no_layer(viewer, fluorescence, until, close):
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "TN weight map")
+    if close == "button":
+        dock.title.close_button.click()
+    viewer.add_image(fluorescence, name="late")
+    if close == "at once":  # before what was put off until napari is done
+        viewer.window.remove_dock_widget(widget)
+    QCoreApplication.processEvents()
+    assert not widget.is_busy
+    assert names(viewer) == ["late"]
+
+
 def test_closed_widget_is_let_go(viewer, source, until):
     dock, widget = viewer.window.add_plugin_dock_widget("napari-mitostain", "TN weight map")
     until(lambda: len(viewer.layers) == 3)

@@ -76,8 +76,7 @@ class StainWidget(Docked):
         self._connect()
         self._look(self.form.value())
 
-    def reset_choices(self, *_: Any) -> None:
-        """Follow the viewer's layers; napari calls this when they change."""
+    def _follow_layers(self) -> None:
         self.form.reset_choices()
 
     def _leave(self) -> None:

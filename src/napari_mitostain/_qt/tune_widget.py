@@ -62,8 +62,7 @@ class FineTuneWidget(Docked):
         """Whether something runs, or is to be read."""
         return self.check.is_busy or self.training.is_running or self.runs.is_busy or self.view.is_busy
 
-    def reset_choices(self, *_: Any) -> None:
-        """Follow the viewer's layers; napari calls this when they change."""
+    def _follow_layers(self) -> None:
         self.form.reset_choices()
 
     def event(self, event: QEvent | None) -> bool:
@@ -92,6 +91,7 @@ class FineTuneWidget(Docked):
     def _stay(self) -> None:
         self._question = None
         put_back(self._viewer, self, self._dock)
+        self.reset_choices()
 
     def _close(self) -> None:
         self._question = None

@@ -66,8 +66,7 @@ class WeightsWidget(Docked):
         """Whether something is still to be weighed."""
         return self._overlay.is_busy
 
-    def reset_choices(self, *_: Any) -> None:
-        """Follow the viewer's layers; napari calls this when they change."""
+    def _follow_layers(self) -> None:
         if renew_choices(self.layer):
             QTimer.singleShot(0, self._follow)  # when napari has taken out all that is on its way out
         self.loss.reset_choices()
@@ -131,6 +130,8 @@ class WeightsWidget(Docked):
             self.layer.value = active
 
     def _follow(self, *_: Any) -> None:
+        if self._is_closed:  # meanwhile
+            return
         self.loss.close_layers()
         self.plot.hide()  # until there is something to show
         self.words.clear()
