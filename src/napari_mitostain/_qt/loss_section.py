@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Layer
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -180,6 +181,7 @@ class LossSection(QWidget):
         if wanted and self._shown is not None:
             self.held.emit(True)
             self._before = ViewState.of(self._viewer)
+            self._viewer.dims.events.ndisplay.connect(self._on_turned)
             self._surfaces = self._landscape(self._shown)
             for layer in self._viewer.layers:
                 layer.visible = False
@@ -194,9 +196,19 @@ class LossSection(QWidget):
                     self._viewer.layers.remove(layer)
             self._surfaces = []
             if self._before is not None:
+                self._viewer.dims.events.ndisplay.disconnect(self._on_turned)
                 self._before.bring_back(self._viewer)
                 self._before = None
                 self.held.emit(False)
+
+    def _on_turned(self, _: Any) -> None:
+        """Leave with the user who turns to 2-D, where a landscape shows nothing, as soon as napari has turned."""
+        if self._before is not None and self._viewer.dims.ndisplay == 2:  # noqa: PLR2004
+            self._before = replace(self._before, displays=2)
+            QTimer.singleShot(0, self._leave_landscape)
+
+    def _leave_landscape(self) -> None:
+        self.landscape.setChecked(False)
 
     def _landscape(self, shown: LossLook) -> list[Layer]:
         assert self._target is not None

@@ -13,6 +13,7 @@ from napari_mitostain._qt.tune_check import CheckView
 from napari_mitostain._qt.tune_job import PairsChecked, TorchLoaded, check_job
 from napari_mitostain._qt.tune_request import TuneRequest
 from napari_mitostain._qt.tune_run import make_plan, pairs_objection
+from napari_mitostain.errors import MitostainError
 from napari_mitostain.events import Event, Finding
 
 _PATIENCE_MS = 300
@@ -95,9 +96,15 @@ class PairsCheck(QObject):
         self._view.bar.hide()
 
     def _begin(self) -> None:
-        if self._request is not None and not pairs_objection(self._request.pairs):
-            self._view.progress(0.0)
-            self.runner.start("Checking pairs", partial(check_job, make_plan(self._request)))
+        if self._request is None or pairs_objection(self._request.pairs):
+            return
+        try:
+            plan = make_plan(self._request)
+        except MitostainError as error:
+            self._view.say(str(error))
+            return
+        self._view.progress(0.0)
+        self.runner.start("Checking pairs", partial(check_job, plan))
 
     def _receive(self, events: list[Event]) -> None:
         if findings := [event for event in events if isinstance(event, Finding)]:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+_LONGEST = 50
+"""Characters of a layer's or a folder's name that are taken up; the run's folder and model add to it, and file systems
+take 255 bytes: 4 a character at worst."""
+
+
 class TuneForm(QuietForm):
     """Edits a `TuneRequest`; the findings about the pairs stand below them.
 
@@ -163,7 +168,8 @@ def suggested_name(pairs: PairsChoice) -> str:
     """Return a name for a run on some pairs: that of the layer or the folder they come from."""
     if pairs.source == "layers":
         layer = pairs.brightfield.layer
-        return f"{layer.name} tuned" if layer is not None else ""
-    folder = Path(pairs.folder if pairs.source == "folder" else pairs.brightfield_folder)
-    name = folder.parent.name if folder.name == "brightfield" else folder.name
-    return f"{name} tuned" if name else ""
+        name = layer.name if layer is not None else ""
+    else:
+        folder = Path(pairs.folder if pairs.source == "folder" else pairs.brightfield_folder)
+        name = folder.parent.name if folder.name == "brightfield" else folder.name
+    return f"{name[:_LONGEST].strip()} tuned" if name else ""

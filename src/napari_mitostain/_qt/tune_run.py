@@ -51,6 +51,8 @@ def make_plan(request: TuneRequest) -> TunePlan:
     ------
     ImageError
         If a layer cannot be a stack.
+    FileError
+        If no folder can have the run's name, or the place is closed to the user.
     """
     folder = Path(request.folder).expanduser() if request.folder else None
     return TunePlan(_pairs(request.pairs), request.model, request.settings, new_run_path(request.name or "run", folder))

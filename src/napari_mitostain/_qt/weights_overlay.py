@@ -102,7 +102,7 @@ class WeightsOverlay(QObject):
 
     def refresh(self) -> None:
         """Ask for the plane in view; the stack is measured first if that is still to be done."""
-        if self._source is None or self._stack is None or not self._is_there():
+        if self._stack is None or not self._is_there() or not self._is_of_these_axes():
             return
         index, at = self._place()
         channel = _channel_of(self._stack, index)
@@ -173,9 +173,7 @@ class WeightsOverlay(QObject):
 
         Another plane in view is no such case, nor are data of other axes: these are told by events of their own.
         """
-        if self._source is None or self._stack is None or self._source.ndim != len(self._stack.axes):
-            return
-        if self._known is not None and self._known.index == self._place()[0]:
+        if self._known is not None and self._is_of_these_axes() and self._known.index == self._place()[0]:
             self._known = None
             self.refresh()
 
@@ -212,6 +210,10 @@ class WeightsOverlay(QObject):
         else:
             for kind in deleted:
                 self.removed.emit(kind)
+
+    def _is_of_these_axes(self) -> bool:
+        """Whether the layer has as many axes as its stack: napari moves the view to new data before it tells of them."""
+        return self._source is not None and self._stack is not None and self._source.ndim == len(self._stack.axes)
 
     def _is_there(self) -> bool:
         return self._source in self._viewer.layers

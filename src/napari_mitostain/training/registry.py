@@ -11,6 +11,7 @@ import platformdirs
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files import atomic_write
+from napari_mitostain.image.files.failures import writing
 from napari_mitostain.training.run import CONFIG
 
 _UNUSABLE = re.compile(r'[\s\x00-\x1f<>:"/\\|?*]+')
@@ -30,11 +31,16 @@ def new_run_path(name: str, folder: Path | None = None) -> Path:
     name : str
     folder : Path, optional
         That it is in; by default `runs_folder`.
+
+    Raises
+    ------
+    FileError
+        If no folder can have such a name, or the place may not be looked into.
     """
     folder = folder or runs_folder()
     stem = _UNUSABLE.sub(" ", name).strip(" .") or "run"
     path, number = folder / stem, 2
-    while path.exists():
+    while _is_taken(path):
         path, number = folder / f"{stem} {number}", number + 1
     return path
 
@@ -49,13 +55,27 @@ def remember(path: Path) -> None:
 def known_runs() -> list[Path]:
     """List the folders of runs that are still there, newest first."""
     notes = sorted(_known().glob("*.txt"), key=_written, reverse=True)
-    return [path for note in notes if (path := _path_in(note)) is not None and (path / CONFIG).is_file()]
+    return [path for note in notes if (path := _path_in(note)) is not None and _is_run(path)]
 
 
 def forget(path: Path) -> None:
     """List a run no more; its folder stays as it is."""
     with contextlib.suppress(OSError):
         _note(path).unlink(missing_ok=True)
+
+
+def _is_taken(path: Path) -> bool:
+    with writing(path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()
+        return True
+    return False
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder holds a run; one that may not be looked into does not."""
+    with contextlib.suppress(OSError):
+        return (path / CONFIG).is_file()
+    return False
 
 
 def _data() -> Path:

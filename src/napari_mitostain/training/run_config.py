@@ -67,7 +67,7 @@ def read_config(path: Path) -> RunConfig:
     """
     if not path.exists():
         raise TrainingError(
-            f"Expected a run to resume in {path.parent}, got no config.json; start it without --resume."
+            f"Expected a run to resume in {path.parent}, got no config.json; start a new run."
         )
     try:
         values = json.loads(path.read_bytes())
