@@ -15,6 +15,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_mitostain import stain
 from napari_mitostain._qt import live_tiles, stain_live
+from napari_mitostain._qt.stain_run import contrast_of
 from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.config import StainSettings
 from napari_mitostain.image import Stack, units
@@ -344,6 +345,45 @@ def test_finished_stack_is_the_full_stain_and_begins_with_what_was_seen(
     np.testing.assert_array_equal(result.data, expected)
     assert (result.colormap.name, result.contrast_limits) == ("green", [0.2, 0.7])
     assert widget.live_button.isEnabled()
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["finished there", "moved on"])
+def test_contrast_is_fitted_to_the_first_stain_that_is_not_empty(viewer, widget, cells, done, until, moves):
+    cells[2] = 7
+    viewer.add_image(cells, name="cells")
+    turn_on(widget)
+    done()
+    assert shown(viewer).contrast_limits == [0, 1]
+    if moves:
+        viewer.dims.set_point(0, 3)  # which was stained ahead
+        done()
+        assert shown(viewer).contrast_limits == list(contrast_of(np.asarray(shown(viewer).data[0][3])[::4, ::4]))
+    widget.button.click()
+    until(lambda: widget.button.text() == "Stain")
+    assert viewer.layers["cells stain"].contrast_limits != [0, 1]
+
+
+def test_finished_constant_image_leaves_no_empty_layer(viewer, widget, done, until, notifications):
+    viewer.add_image(np.full((64, 64), 5, np.uint8), name="flat")
+    turn_on(widget)
+    done()
+    widget.button.click()
+    until(lambda: widget.button.text() == "Stain")
+    assert notifications[-1].message.startswith("Expected brightfield with contrast in flat")
+    assert names(viewer) == ["flat"]
+
+
+@pytest.mark.parametrize("value", [5, np.nan])
+def test_constant_plane_is_said_to_have_an_empty_stain(viewer, widget, cells, done, value):
+    image = cells.astype(np.float32)
+    image[2] = value
+    viewer.add_image(image)
+    turn_on(widget)
+    done()
+    assert widget.words.text() == "Live: the plane in view is constant, its stain is empty."
+    viewer.dims.set_point(0, 3)
+    done()
+    assert widget.words.text().startswith("Live: what is in view is stained")
 
 
 def test_model_and_settings_are_followed(viewer, widget, small_model, own_model, cells, done):

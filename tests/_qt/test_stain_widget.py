@@ -20,7 +20,7 @@ from napari_mitostain import stain
 from napari_mitostain._qt import stain_run
 from napari_mitostain._qt.stain_job import stain_job
 from napari_mitostain._qt.stain_request import StainRequest
-from napari_mitostain._qt.stain_run import make_plan
+from napari_mitostain._qt.stain_run import contrast_of, make_plan
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError
 from napari_mitostain.model.device import available_devices
@@ -249,6 +249,16 @@ def test_layer_is_there_and_progress_shown_before_the_first_tile(viewer, widget,
     assert "left" in widget.words.text()
 
 
+def test_stain_is_not_offered_as_brightfield_while_it_is_made(viewer, widget, cells, gate):
+    source = viewer.add_image(cells, name="cells")
+    widget.button.click()
+    assert widget.form._layer.choices == (source,)
+    viewer.layers.remove(source)
+    assert widget.form.value().layer is None
+    widget.button.click()
+    assert not widget.button.isEnabled()
+
+
 def test_cancel_keeps_what_is_done(viewer, widget, cells, gate, until, qtbot):
     viewer.add_image(cells)
     bars = len(progress._all_instances)
@@ -284,12 +294,15 @@ def test_cancelled_replacement_gives_the_old_stain_back(viewer, widget, cells, g
     gate.open()
     viewer.add_image(cells)
     press(widget)
-    before = viewer.layers[1].data.copy()
+    result = viewer.layers[1]
+    result.metadata = {**result.metadata, "mine": 1}
+    before, told = result.data.copy(), dict(result.metadata)
     gate._steps = type(gate._steps)(0)
     widget.button.click()
-    assert not viewer.layers[1].data.any()
+    assert not result.data.any()
     widget.button.click()
-    np.testing.assert_array_equal(viewer.layers[1].data, before)
+    np.testing.assert_array_equal(result.data, before)
+    assert result.metadata == told
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error: device lost"), ValueError("odd"), MemoryError("no")])
@@ -314,6 +327,13 @@ def test_error_half_way_keeps_what_is_done(viewer, widget, cells, gate, notifica
     gate.open()
     until(lambda: widget.button.text() == "Stain")
     assert viewer.layers[1].data.any(axis=(1, 2)).tolist() == [False, False, True, False, False]
+
+
+def test_contrast_is_fitted_to_the_first_plane_whose_stain_is_not_empty(viewer, widget, small_model, cells, press):
+    cells[2] = 7
+    viewer.add_image(cells, name="cells")  # plane 2 is in view, and stained first
+    press(widget)
+    assert viewer.layers["cells stain"].contrast_limits == list(contrast_of(stain(cells, small_model)[1]))
 
 
 def test_constant_image_is_refused_in_a_sentence(viewer, widget, notifications, press):

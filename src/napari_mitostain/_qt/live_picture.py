@@ -96,14 +96,25 @@ class LivePicture(QObject):
         is_complete : bool
             Whether none is missing.
         """
-        if self._limits is None or (is_complete and not self._is_bright):
-            self._brighten(tiles)
-        self._is_bright = self._is_bright or is_complete
+        self.brighten(tiles, is_complete)
         if not self._later.isActive():
             self._later.start(max(_SOON_MS, round(1000 * (self._next - perf_counter()))))
 
-    def _brighten(self, tiles: Sequence[Stained]) -> None:
-        """Fit the contrast to the first tile, and to the first whole view, unless the user was quicker."""
+    def brighten(self, tiles: Sequence[Stained], is_complete: bool) -> None:
+        """Fit the contrast to the first tiles of a view, and to the first whole view, that are not empty.
+
+        Parameters
+        ----------
+        tiles, is_complete
+            See `paint`.
+        """
+        is_wanted = self._limits is None or (is_complete and not self._is_bright)
+        if is_wanted and any(values.any() for _, values in tiles):
+            self._fit(tiles)
+            self._is_bright = self._is_bright or is_complete
+
+    def _fit(self, tiles: Sequence[Stained]) -> None:
+        """Fit the contrast to tiles, unless the user was quicker."""
         assert self.layer is not None
         if tuple(self.layer.contrast_limits) == (self._limits or LOOK["contrast_limits"]):
             self._limits = contrast_of(np.concatenate([values[::_STEP, ::_STEP].ravel() for _, values in tiles])[None])
@@ -123,8 +134,11 @@ class LivePicture(QObject):
         self._next = now + max(_PAUSE_S, _PAUSES * (now - self._begun))
 
     def look(self) -> dict[str, Any]:
-        """Return how the user has the stain shown."""
-        return {} if self.layer is None else {name: getattr(self.layer, name) for name in _LOOKS}
+        """Return how the user has the stain shown, without contrast limits while nobody has chosen any."""
+        look = {} if self.layer is None else {name: getattr(self.layer, name) for name in _LOOKS}
+        if self._limits is None and tuple(look.get("contrast_limits", ())) == LOOK["contrast_limits"]:
+            del look["contrast_limits"]
+        return look
 
     def remove(self) -> None:
         """Take the layer away."""

@@ -29,6 +29,7 @@ class LivePlanes:
         self._contrasts: dict[At, PlaneContrast] = {}
         self._estimated: set[At] = set()  # still to be measured
         self._inexact: set[At] = set()  # too large for that
+        self._blank: set[At] = set()
         self._strips: tuple[At, Strips] | None = None  # of the one that is being measured
 
     def get(self, at: At) -> LivePlane | None:
@@ -38,6 +39,7 @@ class LivePlanes:
     def keep(self, at: At, plane: LivePlane, can_be_measured: bool) -> None:
         """Keep a plane that is ready."""
         self._ready.put(at, plane)
+        (self._blank.add if plane.is_blank else self._blank.discard)(at)
         if not plane.is_exact:
             (self._estimated if can_be_measured else self._inexact).add(at)
 
@@ -52,6 +54,10 @@ class LivePlanes:
     def is_exact(self, at: At) -> bool:
         """Tell whether a plane is stained by its own contrast."""
         return at not in self._estimated and at not in self._inexact
+
+    def is_blank(self, at: At) -> bool:
+        """Tell whether a plane was found to be constant."""
+        return at in self._blank
 
     def strips(self, at: At, plane: LivePlane) -> Strips:
         """Return what is left to be measured of a plane; that of another is given up."""
@@ -68,5 +74,5 @@ class LivePlanes:
     def clear(self) -> None:
         """Let go of all."""
         self._strips = None
-        for kept in (self._ready, self._contrasts, self._estimated, self._inexact):
+        for kept in (self._ready, self._contrasts, self._estimated, self._inexact, self._blank):
             kept.clear()

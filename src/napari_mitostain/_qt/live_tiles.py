@@ -112,6 +112,10 @@ class LiveTiles(QObject):
         known = self._planes.is_exact((view.level, view.plane))
         return known and not any(key in self._stale for key in self._keys_of(view))
 
+    def is_blank(self, view: LiveView) -> bool:
+        """Tell whether the plane in view is known to be constant."""
+        return self._planes.is_blank((view.level, view.plane))
+
     def forget(self) -> None:
         """Let go of all tiles: pixels have changed. Nothing is begun until something is wanted anew."""
         if self.source is not None:  # else it is being opened, and reads no pixels

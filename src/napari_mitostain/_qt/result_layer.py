@@ -101,12 +101,13 @@ class ResultLayer:
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
-            self.layer = Image(data, rgb=False, name=f"{source.name} {kind}", **transforms, **look)
+            told = {METADATA: self.metadata}  # before it is in the list, where others ask what it is
+            self.layer = Image(data, rgb=False, name=f"{source.name} {kind}", metadata=told, **transforms, **look)
             add_beside(viewer, self.layer)
         else:
             self.layer = replaced
             _apply(self.layer, {"data": data, **transforms})
-        self.record({})
+            self.record({})
 
     def record(self, metadata: Mapping[str, Any]) -> None:
         """Add to what the layer says about its origin."""
@@ -168,7 +169,8 @@ def _origin(layer: Any) -> tuple[Any, Any]:
 
 
 def _state(layer: Image, names: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: getattr(layer, name) for name in ("data", *names, "metadata")}
+    values = {name: getattr(layer, name) for name in ("data", *names)}
+    return {**values, "metadata": dict(layer.metadata)}  # a copy: napari fills the layer's own dictionary anew
 
 
 def _apply(layer: Image, state: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ stack: nothing is stained of what passes by, and drawing has all processors."""
 _LOADING = "Live: loading the model…"
 _STAINING = "Live: staining what is in view…"
 _STAINED = "Live: what is in view is stained. The stain is predicted, not measured."
+_EMPTY = "Live: the plane in view is constant, its stain is empty."
 _ESTIMATED = "Live: what is in view is stained. Its plane is large: until it is measured, its contrast is an estimate."
 _NO_PLANE = "Live: waiting for a view of rows and columns; other views show no plane of the stack."
 _BESIDE = "Live: the stain is at channel {}; move slider {} there to see it."
@@ -125,7 +126,8 @@ class LiveStain(QObject):
         if self._of is None or self.picture is None:
             return None
         stack = self._of.stacks[0]
-        kept = [(key, tile) for key, tile in self.tiles.cache.items() if key.level == 0]
+        # an empty tile adds nothing to a result, and would make it look begun
+        kept = [(key, tile) for key, tile in self.tiles.cache.items() if key.level == 0 and tile[1].any()]
         return LiveSeen(tuple((stack.stained_index(key.plane), *tile) for key, tile in kept), self.picture.look())
 
     def _restart(self) -> None:
@@ -154,7 +156,7 @@ class LiveStain(QObject):
 
     def _look(self) -> None:
         """Stain what is in view now."""
-        if self._source is None or self._of is None or self.tiles.source is None:
+        if self._source is None or self._of is None or self.picture is None or self.tiles.source is None:
             return
         view = view_of(self._viewer, self._source, self._of)
         if view is None or self.tiles.source.levels[view.level] is None:
@@ -165,6 +167,7 @@ class LiveStain(QObject):
         self._turn(view)
         self._view = view
         self.tiles.want((view, *neighbours(view, self._of, *self._heading)), cache_bytes())
+        self.picture.brighten(self.tiles.found(view.level, view.plane, view.box), self.tiles.is_complete(view))
         self._say_how_far(view)
 
     def _turn(self, view: LiveView) -> None:
@@ -188,8 +191,10 @@ class LiveStain(QObject):
             self.said.emit(_BESIDE.format(self._of.channel, view.beside))
         elif not self.tiles.is_complete(view):
             self.said.emit(_STAINING)
+        elif not self.tiles.is_exact(view):
+            self.said.emit(_ESTIMATED)
         else:
-            self.said.emit(_STAINED if self.tiles.is_exact(view) else _ESTIMATED)
+            self.said.emit(_EMPTY if self.tiles.is_blank(view) else _STAINED)
 
     def _tell(self, error: Exception) -> None:
         """Tell why a plane could not be stained, once."""

@@ -26,7 +26,7 @@ LOOK = {"colormap": "magenta", "blending": "additive", "contrast_limits": (0.0, 
 """A stain lies over brightfield as a fluorescence channel would."""
 
 _SHOWN = (40.0, 99.8)
-"""Percentiles of the first plane that are shown as black and in full colour: between cells brightfield stays clear."""
+"""Percentiles of a plane that are shown as black and in full colour: between cells brightfield stays clear."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class StainRun:
         self._viewer = viewer
         plan = make_plan(layer, request, viewer.dims.point)
         self.plan = plan if seen is None else replace(plan, known=seen.tiles)
-        look = LOOK if seen is None else {**LOOK, **seen.look}
+        look = {} if seen is None else seen.look
         replaced = find_result(viewer, layer, "stain") if request.repeat == "replace" else None
         transforms = carried(layer, _first_pixel(self.plan))
-        self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, look, replaced)
+        self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, {**LOOK, **look}, replaced)
         self._source = layer.unique_id  # the layer itself may go
-        self._wants_brightness, self._has_tiles = replaced is None and seen is None, False
+        self._wants_brightness, self._has_tiles = replaced is None and "contrast_limits" not in look, False
 
     def is_of(self, layer: Image | None) -> bool:
         """Tell whether a layer is the one that is stained."""
@@ -77,14 +77,14 @@ class StainRun:
                 self.result.record(event.metadata)
                 if self.plan.known:
                     self.result.painted([True])
-            elif isinstance(event, PlaneDone) and self._wants_brightness:
+            elif isinstance(event, PlaneDone) and self._wants_brightness and event.values.any():
                 self._brighten(event.values)
         self._has_tiles = self._has_tiles or any(isinstance(event, TileDone) for event in events)
         if self._has_tiles:  # a plane without tiles is a constant one, whose stain is empty
             self.result.painted(self._in_view([e.plane for e in events if isinstance(e, (TileDone, PlaneDone))]))
 
     def _brighten(self, plane: NDArray[np.float32]) -> None:
-        """Fit the contrast to the first plane, unless the user was quicker."""
+        """Fit the contrast to the first plane whose stain is not empty, unless the user was quicker."""
         self._wants_brightness = False
         if tuple(self.result.layer.contrast_limits) == LOOK["contrast_limits"]:
             self.result.layer.contrast_limits = contrast_of(plane)
