@@ -26,7 +26,7 @@ class Docked(QWidget):
         What the user edits; it listens to the viewer's layers.
     """
 
-    form: QWidget
+    form: Any  # each widget has its own, a QWidget
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()

@@ -203,7 +203,7 @@ class LossSection(QWidget):
 
     def _on_turned(self, _: Any) -> None:
         """Leave with the user who turns to 2-D, where a landscape shows nothing, as soon as napari has turned."""
-        if self._before is not None and self._viewer.dims.ndisplay == 2:  # noqa: PLR2004
+        if self._before is not None and self._viewer.dims.ndisplay == 2:
             self._before = replace(self._before, displays=2)
             QTimer.singleShot(0, self._leave_landscape)
 

@@ -212,7 +212,7 @@ class WeightsOverlay(QObject):
                 self.removed.emit(kind)
 
     def _is_of_these_axes(self) -> bool:
-        """Whether the layer has as many axes as its stack: napari moves the view to new data before it tells of them."""
+        """Whether the layer has as many axes as its stack: napari moves the view to new data and then tells of them."""
         return self._source is not None and self._stack is not None and self._source.ndim == len(self._stack.axes)
 
     def _is_there(self) -> bool:

@@ -66,9 +66,7 @@ def read_config(path: Path) -> RunConfig:
         If there is none, or it is damaged.
     """
     if not path.exists():
-        raise TrainingError(
-            f"Expected a run to resume in {path.parent}, got no config.json; start a new run."
-        )
+        raise TrainingError(f"Expected a run to resume in {path.parent}, got no config.json; start a new run.")
     try:
         values = json.loads(path.read_bytes())
         return RunConfig(
