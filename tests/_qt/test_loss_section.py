@@ -217,6 +217,20 @@ def test_landscape_off_leaves_the_view_as_it_was(viewer, shown):
     assert state() == before
 
 
+@pytest.mark.parametrize("displays", [2, 3])
+def test_turning_to_2d_leaves_the_landscape(viewer, shown, until, displays):
+    viewer.dims.ndisplay = displays
+    before = [layer for layer in viewer.layers if layer.visible]
+    shown.loss.landscape.click()
+    viewer.dims.ndisplay = 2
+    until(lambda: not shown.loss.landscape.isChecked())
+    assert [layer for layer in viewer.layers if layer.visible] == before
+    assert viewer.dims.ndisplay == 2
+    viewer.dims.ndisplay = 3  # nobody listens
+    viewer.dims.ndisplay = 2
+    assert [layer for layer in viewer.layers if layer.visible] == before
+
+
 def test_landscape_follows_the_settings(viewer, landscape, done):
     before = viewer.layers["loss after weighting"].data[2].copy()
     landscape.form.setValue(WeightSettings(a=(0.0, 0.0, 0.0), b=(1.0, 1.0, 1.0)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_mitostain._qt.tune_form import TuneForm
+from napari_mitostain._qt.tune_form import TuneForm, suggested_name
 from napari_mitostain._qt.tune_request import LayerChoice, PairsChoice, TuneRequest
 from napari_mitostain.config import TrainSettings, WeightSettings
 from napari_mitostain.training.presets import PRESETS
@@ -110,6 +110,15 @@ def test_name_follows_the_pairs_until_the_user_gives_one(viewer, form):
     form.name.setText("mine")
     form.pairs.folder.setValue("/data/liver")
     assert form.value().name == "mine"
+
+
+def test_name_after_a_long_one_can_be_that_of_a_folder_and_of_a_file_in_it(tmp_path):
+    for letter in "x😀":  # a byte, and four
+        pairs = PairsChoice(source="folder", folder=f"/data/{letter * 250}")
+        name = suggested_name(pairs)
+        assert name.startswith(letter)
+        assert name.endswith(" tuned")
+        (tmp_path / f"{name} 2.safetensors").write_bytes(b"")
 
 
 def test_rows_are_those_of_the_chosen_source(form):

@@ -254,6 +254,21 @@ def test_data_of_another_shape(viewer, overlay, fluorescence, done):
     assert len(viewer.layers) == 3
 
 
+@pytest.mark.parametrize(("before", "after"), [(2, 3), (2, 4), (3, 4), (4, 2)])
+@pytest.mark.parametrize("settings", [WeightSettings(), PATCH], ids=["plane", "patch"])
+def test_data_of_more_or_fewer_axes(viewer, overlay, fluorescence, done, before, after, settings):
+    data = {2: fluorescence[1], 3: fluorescence[:3], 4: np.stack([fluorescence, fluorescence[::-1] * 2])}
+    source = viewer.add_image(data[before])
+    overlay.choose(settings, 256, BOTH)
+    overlay.follow(source)
+    done()
+    source.data = data[after]
+    done()
+    index = tuple(int(i) for i in viewer.dims.point[:-2])
+    np.testing.assert_array_equal(np.squeeze(shown(viewer).data), tn_weights(data[after][index]))
+    assert len(viewer.layers) == 3
+
+
 def test_stack_is_measured_once_and_anew_for_new_data(viewer, overlay, fluorescence, done, monkeypatch):
     measured = []
     measure = weights_overlay.measure_stack

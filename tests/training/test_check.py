@@ -257,7 +257,10 @@ def test_pixel_size(tiny_model: Model) -> None:
     pairs = [replace(good(number), pixel_size=size) for number, size in enumerate([0.1, 0.1, 0.102, 0.1, 0.098])]
     assert said(pairs, model=tiny_model) == []
     unknown = [good(number) for number in range(5)]
-    assert [severity for severity, _ in said(unknown, replace(SETTINGS, pixel_size_um=None))] == ["note"]
+    ((severity, message),) = said(unknown, replace(SETTINGS, pixel_size_um=None))
+    assert severity == "note"
+    assert "Advanced" in message
+    assert "--pixel-size" in message
     for changed, settings, words in [
         ([*pairs[:4], replace(pairs[4], pixel_size=0.2)], SETTINGS, "another in good 4"),
         (pairs, replace(SETTINGS, pixel_size_um=0.2), "0.2 µm are entered"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from napari_mitostain.errors import FileError
 from napari_mitostain.training import registry
 
 
@@ -48,6 +50,27 @@ def test_new_runs_get_a_name_of_their_own() -> None:
     first.mkdir(parents=True)
     assert registry.new_run_path("my cells: day 1/2").name == "my cells day 1 2 2"
     assert registry.new_run_path(" .. ").name == "run"
+
+
+def test_name_that_no_folder_can_have_is_refused_in_a_sentence() -> None:
+    with pytest.raises(FileError, match="choose another name"):
+        registry.new_run_path("x" * 300)
+
+
+def test_place_that_may_not_be_looked_into_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # which nobody refuses to root
+    with pytest.raises(FileError, match="choose a folder that you may write to"):
+        registry.new_run_path("run", Path("closed"))
+
+
+def test_run_that_cannot_be_looked_for_is_not_listed(tmp_path: Path) -> None:
+    run = run_at(tmp_path / "run")
+    registry.remember(tmp_path / ("x" * 300))
+    registry.remember(run)
+    assert registry.known_runs() == [run]
 
 
 def test_place_that_cannot_be_written_does_not_matter(tmp_path: Path) -> None:

@@ -206,8 +206,9 @@ def test_run_is_extended_from_what_it_is_once_nobody_else_changes_it(run: RunFol
 
 
 def test_folder_without_a_run_is_not_extended_and_not_made(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="Expected a run to resume"):
+    with pytest.raises(TrainingError, match="Expected a run to resume") as refused:
         RunFolder(tmp_path / "none").extend(epochs=1)
+    assert "--" not in str(refused.value)  # the viewer shows it too
     assert not (tmp_path / "none").exists()
 
 

@@ -64,8 +64,8 @@ def about_pixel_sizes(pairs: Sequence[Pair], settings: TrainSettings, model: Mod
     own = known[0].pixel_size if known else settings.pixel_size_um
     if own is None:
         if pairs:
-            said = "The pixel size is unknown, so it cannot be compared with that of images to stain; set it."
-            yield finding("note", said, ())
+            said = "The pixel size is unknown, so it cannot be compared with that of images to stain; enter it under "
+            yield finding("note", f"{said}Advanced, or as --pixel-size on the command line.", ())
         return
     odd = [pair.name for pair in known if pair.pixel_size is not None and differ(pair.pixel_size, own)]
     if odd:
