@@ -52,9 +52,9 @@ def test_new_runs_get_a_name_of_their_own() -> None:
     assert registry.new_run_path(" .. ").name == "run"
 
 
-def test_name_that_no_folder_can_have_is_refused_in_a_sentence() -> None:
+def test_name_that_no_folder_can_have_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="choose another name"):
-        registry.new_run_path("x" * 300)
+        registry.new_run_path("x" * 300, tmp_path)
 
 
 def test_place_that_may_not_be_looked_into_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
