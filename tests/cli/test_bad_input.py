@@ -318,7 +318,9 @@ def test_training_on_bad_input(refused: Refusal, pairs_folder: Callable[..., Pat
 
 def test_evaluation_of_different_sizes(refused: Refusal, image: Path, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "other.tif", GRAY)
-    assert "got 40×50 for the target and 2×53×71 for the stain of other.tif; " in refused("evaluate", image, tmp_path / "other.tif")
+    assert "got 40×50 for the target and 2×53×71 for the stain of other.tif; " in refused(
+        "evaluate", image, tmp_path / "other.tif"
+    )
 
 
 def test_training_on_pairs_of_different_sizes(refused: Refusal, pairs_folder: Callable[..., Path]) -> None:
