@@ -40,10 +40,10 @@ class FinishedFiles:
         FileError
             If one of them cannot be read.
         """
-        with reading(output):
-            if not self.is_ours(output) or not output.exists():
-                return False
         found = self._read(output)
+        with reading(output):
+            if found.get("task") != self._task or not output.exists():
+                return False
         return found.get("source") == digest_of(source) and found.get("stain") == digest_of(output)
 
     def finish(self, source: Path, output: Path, complete: Path) -> None:
