@@ -21,7 +21,8 @@ else
 endif
 
 test: install
-	$(VIRTUAL_DISPLAY) $(BIN)/python -m pytest
+	@# a process for each core, up to four; on Linux each has a virtual display of its own
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 check: install
 	$(BIN)/ruff format --check .
