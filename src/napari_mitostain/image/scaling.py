@@ -100,16 +100,21 @@ def _without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
 
 def outlier_limits(sample: NDArray[Any]) -> tuple[float, float]:
     """Return the intensities beyond which a pixel is an outlier, from a sample of a plane; infinite if none is."""
-    low, high = np.percentile(sample, _PERCENTILES).tolist()
+    low, high = _percentiles(sample, _PERCENTILES)
     reach = _REACH * (high - low)
     return (low - reach, high + reach) if reach > 0 else (-np.inf, np.inf)
 
 
 def contrast_of(sample: NDArray[np.float32], settings: ScalingSettings) -> float:
     """Return the distance of two percentiles of a plane without its background, in deviations of a Gaussian."""
-    low, high = np.percentile(sample, settings.percentiles)
+    low, high = _percentiles(sample, settings.percentiles)
     spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
     return float((high - low) / spread)
+
+
+def _percentiles(sample: NDArray[Any], percents: tuple[float, float]) -> tuple[Any, Any]:
+    low, high = np.percentile(np.sort(sample, axis=None), percents)  # sorted first, it takes a third of the time
+    return low, high
 
 
 def background_width(sigma: float) -> int:
