@@ -215,6 +215,17 @@ def test_run_again(viewer, widget, small_model, cells, repeat, names, press):
     assert viewer.layers[1].colormap.name == "green"  # the user's own look stays
 
 
+def test_a_plane_does_not_replace_the_stain_of_a_whole_stack(viewer, widget, cells, press):
+    viewer.add_image(cells)
+    press(widget)
+    whole = viewer.layers[-1].data.copy()
+    edit(widget, planes="view")
+    press(widget)
+    press(widget)  # it does replace that of a plane
+    assert [layer.data.shape for layer in viewer.layers] == [cells.shape, cells.shape, (1, *cells.shape[1:])]
+    np.testing.assert_array_equal(viewer.layers[1].data, whole)
+
+
 def test_replacing_puts_the_whole_stack_where_a_plane_was(viewer, widget, small_model, cells, press):
     source = viewer.add_image(cells, scale=(2, 1, 1))
     viewer.dims.set_point(0, 6)

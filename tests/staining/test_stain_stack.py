@@ -10,10 +10,11 @@ from typing import Any
 import dask.array
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from napari_mitostain.config import StainSettings
-from napari_mitostain.errors import ImageError, ModelError
+from napari_mitostain.errors import FileError, ImageError, ModelError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
 from napari_mitostain.image import Stack, load_array
 from napari_mitostain.model.loading import Model, save_model
@@ -265,3 +266,13 @@ def test_stain_takes_names_and_files_of_models(
     np.testing.assert_array_equal(by_name, stain(cells, tmp_path / "tiny.safetensors", EXACT))
     with pytest.raises(ModelError, match="got 'absent'"):
         stain(cells, "absent")
+
+
+def test_stain_takes_files_of_images(tiny_model: Model, stack: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "cells.ome.tif"
+    tifffile.imwrite(path, stack, metadata={"axes": "TCZYX"})
+    by_file = stain(path, tiny_model, EXACT, channel=1)
+    np.testing.assert_array_equal(by_file, stain(stack, tiny_model, EXACT, "TCZYX", 1))
+    np.testing.assert_array_equal(by_file, stain(str(path), tiny_model, EXACT, channel=1))
+    with pytest.raises(FileError, match="does not exist"):
+        stain(tmp_path / "absent.tif", tiny_model)

@@ -26,7 +26,7 @@ class StainRequest:
     planes : {"stack", "view"}
         All planes, or the one in view.
     repeat : {"replace", "add"}
-        What becomes of an earlier stain of the layer.
+        What becomes of an earlier stain of the layer. A plane never replaces the stain of a whole stack.
     settings : StainSettings
     """
 

@@ -61,6 +61,8 @@ class StainRun:
         self.plan = plan if seen is None else replace(plan, known=seen.tiles)
         look = {} if seen is None else seen.look
         replaced = find_result(viewer, layer, "stain") if request.repeat == "replace" else None
+        if replaced is not None and replaced.data.size > self.plan.result.size:  # a plane is no stead of a whole stack
+            replaced = None
         transforms = carried(layer, _first_pixel(self.plan))
         self.result = ResultLayer(viewer, self.plan.result, layer, "stain", transforms, {**LOOK, **look}, replaced)
         self._source = layer.unique_id  # the layer itself may go

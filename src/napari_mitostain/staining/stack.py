@@ -16,6 +16,7 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_array, scale_brightfield
+from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
@@ -39,14 +40,14 @@ def stain(
 
     Parameters
     ----------
-    image : array-like or Stack
-        Brightfield plane (Y, X) or stack of planes; NumPy, dask or zarr.
+    image : array-like, Stack, str or Path
+        Brightfield plane (Y, X) or stack of planes; NumPy, dask or zarr; or the file of one.
     model : str, Path or Model
         Name of an installed model, a model file, or a loaded model.
     settings : StainSettings
         Device, precision and tile size.
     axes : str, optional
-        One letter for each dimension of `image`, such as "TZYX"; guessed if absent.
+        One letter for each dimension of an array, such as "TZYX"; guessed if absent. A file names its own.
     channel : int
         Position of brightfield along axis C.
 
@@ -57,7 +58,7 @@ def stain(
 
     Raises
     ------
-    ImageError, ModelError, DeviceError
+    ImageError, FileError, ModelError, DeviceError
 
     Examples
     --------
@@ -65,7 +66,8 @@ def stain(
     >>> stain(np.random.default_rng(0).random((40, 60))).shape
     (40, 60)
     """
-    stack = image if isinstance(image, Stack) else load_array(image, axes)
+    opened = read_stack(image) if isinstance(image, (str, Path)) else image
+    stack = opened if isinstance(opened, Stack) else load_array(opened, axes)
     loaded = model if isinstance(model, Model) else load_model(model)
     result = np.zeros(stack.stained_shape(), np.float32)
     for event in stain_stack(stack, loaded, settings, channel):

@@ -251,6 +251,12 @@ def test_zarr_with_senseless_multiscales(image_zarr: Path, ome: Any) -> None:
     refusal(image_zarr)
 
 
+def test_what_zarr_lacks_is_said(image_zarr: Path) -> None:
+    zarr.open_group(image_zarr).attrs["ome"] = {"multiscales": [{}]}
+    with pytest.raises(FileError, match=r"a\.zarr \(it lacks 'datasets'\)"):
+        read_stack(image_zarr)
+
+
 def test_zarr_with_a_corrupt_chunk(image_zarr: Path) -> None:
     (image_zarr / "0" / "c" / "2" / "0" / "0").write_bytes(b"not a chunk")
     stack = read_stack(image_zarr)

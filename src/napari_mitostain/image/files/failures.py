@@ -51,5 +51,7 @@ def _advice_to_write(error: OSError) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()).rstrip(".;") or type(error).__name__
