@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -578,6 +580,26 @@ def test_plane_that_fails_is_told_once_and_the_others_go_on(viewer, widget, smal
     assert widget.live_button.isChecked()
     stained = {key.plane[0] for key, _ in widget.live.tiles.cache.items()}
     assert stained == {1, 2, 4}
+
+
+def test_plane_in_view_that_fails_is_not_said_to_be_stained(viewer, widget, cells, done, notifications):
+    def load(block_id: tuple[int, ...]) -> np.ndarray:
+        if block_id[0] == 3 and threading.current_thread() is not threading.main_thread():
+            raise OSError("chunk 3 is damaged")
+        return cells[block_id[0]][None]
+
+    stack = da.map_blocks(load, chunks=((1,) * 5, (70,), (61,)), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8))
+    with dask.config.set(scheduler="synchronous"):
+        viewer.add_image(stack, contrast_limits=(0, 255))
+        turn_on(widget)
+        done()
+        viewer.dims.set_point(0, 3)
+        done()
+        assert [told.message for told in notifications] == ["OSError: chunk 3 is damaged"]
+        assert "could not be stained" in widget.words.text()
+        viewer.dims.set_point(0, 2)
+        done()
+        assert "what is in view is stained" in widget.words.text()
 
 
 def test_error_that_stays_turns_the_mode_off_and_is_told_once(viewer, widget, cells, until, notifications, monkeypatch):

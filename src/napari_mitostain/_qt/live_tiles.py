@@ -105,7 +105,11 @@ class LiveTiles(QObject):
 
     def is_complete(self, view: LiveView) -> bool:
         """Tell whether all that is in view is there, or cannot be."""
-        return (view.level, view.plane) in self._broken or all(key in self.cache for key in self._keys_of(view))
+        return self.is_broken(view) or all(key in self.cache for key in self._keys_of(view))
+
+    def is_broken(self, view: LiveView) -> bool:
+        """Tell whether the plane in view could not be stained."""
+        return (view.level, view.plane) in self._broken
 
     def is_exact(self, view: LiveView) -> bool:
         """Tell whether what is in view is as in the full stain, and not by an estimate of the plane's contrast."""

@@ -32,6 +32,7 @@ _LOADING = "Live: loading the model…"
 _STAINING = "Live: staining what is in view…"
 _STAINED = "Live: what is in view is stained. The stain is predicted, not measured."
 _EMPTY = "Live: the plane in view is constant, its stain is empty."
+_BROKEN = "Live: the plane in view could not be stained; a notification says why."
 _ESTIMATED = "Live: what is in view is stained. Its plane is large: until it is measured, its contrast is an estimate."
 _NO_PLANE = "Live: waiting for a view of rows and columns; other views show no plane of the stack."
 _BESIDE = "Live: the stain is at channel {}; move slider {} there to see it."
@@ -189,6 +190,8 @@ class LiveStain(QObject):
     def _say_how_far(self, view: LiveView) -> None:
         if view.beside and self._of is not None:
             self.said.emit(_BESIDE.format(self._of.channel, view.beside))
+        elif self.tiles.is_broken(view):
+            self.said.emit(_BROKEN)
         elif not self.tiles.is_complete(view):
             self.said.emit(_STAINING)
         elif not self.tiles.is_exact(view):
@@ -201,6 +204,8 @@ class LiveStain(QObject):
         if str(error) not in self._told:
             self._told.add(str(error))
             report(error)
+        if self._view is not None:
+            self._say_how_far(self._view)
 
     def _give_up(self, error: Exception) -> None:
         told = str(error) in self._told
