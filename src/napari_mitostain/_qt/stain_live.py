@@ -15,6 +15,7 @@ from napari_mitostain._qt.live_picture import LivePicture
 from napari_mitostain._qt.live_settings import cache_bytes
 from napari_mitostain._qt.live_tiles import LiveTiles
 from napari_mitostain._qt.live_view import LiveAxes, LiveView, neighbours, view_of
+from napari_mitostain._qt.live_words import LOADING, NO_PLANE, TOO_COARSE, words_of
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import LiveSeen
 from napari_mitostain.errors import ImageError
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 _REST_MS = 120
 """Time for which the view has to rest before it is stained, a little more than a plane is in view while napari plays a
 stack: nothing is stained of what passes by, and drawing has all processors."""
-
-_LOADING = "Live: loading the model…"
-_STAINING = "Live: staining what is in view…"
-_STAINED = "Live: what is in view is stained. The stain is predicted, not measured."
-_EMPTY = "Live: the plane in view is constant, its stain is empty."
-_BROKEN = "Live: the plane in view could not be stained; a notification says why."
-_ESTIMATED = "Live: what is in view is stained. Its plane is large: until it is measured, its contrast is an estimate."
-_NO_PLANE = "Live: waiting for a view of rows and columns; other views show no plane of the stack."
-_BESIDE = "Live: the stain is at channel {}; move slider {} there to see it."
-_TOO_COARSE = "Live: the pixels in view are too coarse for the model; zoom in."
 
 
 class LiveStain(QObject):
@@ -144,7 +135,7 @@ class LiveStain(QObject):
         self._view = None
         if self.picture is None:
             self.picture = LivePicture(self._viewer, self._source, self.tiles, self)
-        self.said.emit(_LOADING)
+        self.said.emit(LOADING)
         self.tiles.open(partial(open_source, self._of, request.model, request.settings))
         self.picture.draw()  # nothing: what was stained is out of date
 
@@ -163,7 +154,7 @@ class LiveStain(QObject):
         if view is None or self.tiles.source.levels[view.level] is None:
             self._view = None
             self.tiles.want((), cache_bytes())
-            self.said.emit(_NO_PLANE if view is None else _TOO_COARSE)
+            self.said.emit(NO_PLANE if view is None else TOO_COARSE)
             return
         self._turn(view)
         self._view = view
@@ -188,16 +179,8 @@ class LiveStain(QObject):
         self._say_how_far(view)
 
     def _say_how_far(self, view: LiveView) -> None:
-        if view.beside and self._of is not None:
-            self.said.emit(_BESIDE.format(self._of.channel, view.beside))
-        elif self.tiles.is_broken(view):
-            self.said.emit(_BROKEN)
-        elif not self.tiles.is_complete(view):
-            self.said.emit(_STAINING)
-        elif not self.tiles.is_exact(view):
-            self.said.emit(_ESTIMATED)
-        else:
-            self.said.emit(_EMPTY if self.tiles.is_blank(view) else _STAINED)
+        assert self._of is not None
+        self.said.emit(words_of(view, self.tiles, self._of.channel))
 
     def _tell(self, error: Exception) -> None:
         """Tell why a plane could not be stained, once."""
