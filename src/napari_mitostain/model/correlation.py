@@ -14,12 +14,16 @@ from napari_mitostain.scoring import DETAIL_SIGMA_PX
 _FLAT = 0.01
 """Standard deviation, of the range, of a target that shows nothing to correlate with, as where there is no cell."""
 
+_APART = 0.1
+"""Mean difference from a flat target, of the range, that counts as much as no correlation at all with another."""
+
 
 def correlation_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """Two minus Pearson and detail Pearson of each sample, ``(1 - r) + (1 - r_detail)``, on average.
 
     What `napari_mitostain.scoring.score` calls ``pearson`` and ``detail_pearson``, by operations on tensors. It is
-    blind to brightness, and stands beside a loss that is not.
+    blind to brightness, and stands beside a loss that is not. A flat target has nothing to correlate with: there the
+    mean difference from it counts, ten times, so that fields without a cell are to be left dark.
 
     Parameters
     ----------
@@ -29,7 +33,7 @@ def correlation_loss(prediction: Tensor, target: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Scalar of float32 in [0, 4]; a target that is flat, or flat but for what is smoother than detail, adds nothing.
+        Scalar of float32, in [0, 4] unless targets are flat.
 
     Examples
     --------
@@ -44,12 +48,13 @@ def correlation_loss(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def _distance(stain: Tensor, truth: Tensor) -> Tensor:
-    """Return one minus the correlation of each sample of (B, 1, H, W), on average; a flat truth has none."""
+    """Return how far each sample of (B, 1, H, W) is from correlating, on average; from a flat truth, how far it is."""
     stain, truth = (image.flatten(1) for image in (stain, truth))  # (B, H·W)
+    apart = (stain - truth).abs().mean(1) / _APART  # (B,)
     stain, truth = (image - image.mean(1, keepdim=True) for image in (stain, truth))
     power = truth.square().mean(1)  # (B,)
     correlation = (stain * truth).mean(1) / (stain.square().mean(1) * power + _FLAT**4).sqrt()
-    return torch.where(power > _FLAT**2, 1 - correlation, 0).mean()
+    return torch.where(power > _FLAT**2, 1 - correlation, apart).mean()
 
 
 def _detail(image: Tensor) -> Tensor:
