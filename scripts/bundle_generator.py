@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 
 from cell_free import cell_free
-from napari_mitostain.config import SimulationSettings, TrainSettings
+from napari_mitostain.config import SimulationSettings, TrainSettings, WeightSettings
 from napari_mitostain.evaluation.report import Report, evaluate
 from napari_mitostain.events import EpochDone, Event
 from napari_mitostain.image.files import atomic_write, list_images
@@ -63,23 +63,27 @@ BEFORE = replace(ALONE, epochs=20, crops_per_frame=4)
 VARIED, MICROSCOPES, THEIR_SEED = 160, SimulationSettings(randomise=2.0), 5001
 """Pairs under microscopes of all kinds, as which nobody's is out of the way."""
 
-CELL_FREE = 16
-"""How many fields without a cell it sees from then on, so that nothing is to be seen where no cell is."""
+CELL_FREE, OF_THEM = 64, 32
+"""How many fields without a cell it sees then, and how many beside real pairs: nothing is to be seen in them."""
 
-DARK = replace(ALONE, epochs=4, crops_per_frame=2, weight_correlation=0.5)
-"""Then from all simulated cells and fields without a cell; from here on stains are also asked to correlate."""
+AGREEING = replace(ALONE, weighting=WeightSettings(a=(0.05, 0.5, 0.3), b=(0.15, 0.2, 0.7)), warp=True)
+"""From here on stains are also asked to correlate. That is blind to how dark the background is, so the weight map
+begins at 0.15 and not at 0."""
 
-REAL = replace(ALONE, weight_correlation=8.0)
+DARK = replace(AGREEING, epochs=4, crops_per_frame=2, weight_correlation=0.5)
+"""Then it learns from all simulated cells and fields without a cell."""
+
+REAL = replace(AGREEING, epochs=120, weight_correlation=2.0)
 """How it learns from real pairs."""
 
 AGAINST = replace(REAL, epochs=4, discriminator_loss="mse", weight_l1=300.0, learning_rate=3e-4)
 """Then it plays against the discriminator."""
 
-SHARE = 0.6
+SHARE = 0.75
 """In the end its weights are averaged with those it had before the real pairs: this share of what it is now."""
 
-DARKNESS = 12
-"""How often each field without a cell counts where brightness is fitted; as single ones they leave a floor of 3 %."""
+DARKNESS = 4
+"""How often each field without a cell counts where brightness is fitted."""
 
 STAGES = {"simulated": BEFORE, "dark": DARK, "real": REAL, "against": AGAINST}
 """What the card says of the training."""
@@ -103,7 +107,7 @@ def main() -> None:
     start = finished([*cells, *varied, *free], arguments.work / "dark", DARK, start)
     reports, model = {}, start
     for series in [arguments.only] if arguments.only else [*SERIES, "all"]:
-        model = trained(arguments.pairs, arguments.work / series, series, start, free)
+        model = trained(arguments.pairs, arguments.work / series, series, start, free[:OF_THEM])
         if series != "all":
             reports[series] = left_out(arguments.pairs, series, model)
             print(series, reports[series].mean, flush=True)

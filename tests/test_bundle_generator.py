@@ -57,7 +57,7 @@ def test_a_series_that_is_left_out_trains_nothing_and_what_is_finished_is_taken_
         script.trained(pairs, tmp_path / "run", "TL_001", tiny_model, free)
 
 
-def test_averaged_weights_lie_three_fifths_of_the_way_and_norms_have_their_own_statistics(
+def test_averaged_weights_lie_three_quarters_of_the_way_and_norms_have_their_own_statistics(
     script: ModuleType, tiny_model: Model
 ) -> None:
     end = Model(tiny_model.card, deepcopy(tiny_model.generator))
@@ -66,7 +66,7 @@ def test_averaged_weights_lie_three_fifths_of_the_way_and_norms_have_their_own_s
             weights += 4.0
     averaged = script.averaged(tiny_model, end, list(cell_free(1)))
     for first, between in zip(_weights(tiny_model), _weights(averaged), strict=True):
-        assert between == pytest.approx(first + 2.4, abs=1e-5)
+        assert between == pytest.approx(first + 3.0, abs=1e-5)
     norms = [module for module in averaged.generator.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert all(norm.num_batches_tracked > 1 for norm in norms)
 

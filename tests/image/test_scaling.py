@@ -19,6 +19,11 @@ def brightfield(shape: tuple[int, int] = (120, 150)) -> np.ndarray:
     return np.rint(200 * (image - image.min()) / np.ptp(image)).astype(np.uint8)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_any_type_becomes_float32(dtype: type) -> None:
+    assert scale_brightfield(brightfield().astype(dtype)).dtype == np.float32
+
+
 def test_gaussian_texture_has_about_unit_contrast_and_no_mean() -> None:
     noise = np.random.default_rng(1).normal(500, 30, (300, 300))
     scaled = scale_brightfield(noise)

@@ -34,6 +34,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--crops-per-frame", type=whole_number, metavar="N")
     group.add_argument("--minimum-area", type=number, metavar="F", help="drop crops with less mitochondria")
     group.add_argument("--turns", action=argparse.BooleanOptionalAction, help="flip patches and turn them")
+    group.add_argument("--warp", action=argparse.BooleanOptionalAction, help="turn by any angle, zoom and stretch them")
     group.add_argument("--intensity", action=argparse.BooleanOptionalAction, help="vary contrast and noise")
     group.add_argument("--learning-rate", type=number, metavar="R")
     group.add_argument("--schedule", choices=get_args(Schedule), help="of the learning rate")

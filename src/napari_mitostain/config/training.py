@@ -51,6 +51,8 @@ class TrainSettings(Settings):
         Crops with a smaller fraction of pixels above the frame's mean + 1 standard deviation are dropped.
     turns, intensity : bool
         Augment patches by flips and quarter turns, and their brightfield by contrast and noise.
+    warp : bool
+        Augment patches by turns of any angle, zoom and stretch.
     learning_rate : float
         Of the generator, at its highest.
     schedule : {"cosine", "constant"}
@@ -96,6 +98,7 @@ class TrainSettings(Settings):
     crops_per_frame: int = 25
     minimum_area: float = 0.2
     turns: bool = True
+    warp: bool = False
     intensity: bool = True
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"

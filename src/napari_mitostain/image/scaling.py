@@ -112,9 +112,9 @@ def contrast_of(sample: NDArray[np.float32], settings: ScalingSettings) -> float
     return float((high - low) / spread)
 
 
-def _percentiles(sample: NDArray[Any], percents: tuple[float, float]) -> tuple[Any, Any]:
+def _percentiles(sample: NDArray[Any], percents: tuple[float, float]) -> tuple[float, float]:
     low, high = np.percentile(np.sort(sample, axis=None), percents)  # sorted first, it takes a third of the time
-    return low, high
+    return float(low), float(high)
 
 
 def background_width(sigma: float) -> int:

@@ -48,7 +48,7 @@ class NormEstimator:
 
     def __init__(self, training: Sequence[Pair], settings: TrainSettings, frames: Frames) -> None:
         self._training, self._frames = training, frames
-        self._settings = replace(settings, turns=False, intensity=False)
+        self._settings = replace(settings, turns=False, warp=False, intensity=False)
         self._count = max(_BATCHES, -(-_PATCHES // settings.batch_size))
         self._batches: list[Batch] = []
 

@@ -1,4 +1,4 @@
-"""Patches for training: random crops, flips, turns and intensities, in an order fixed by seed and epoch."""
+"""Patches for training: random crops, flips, turns, shapes and intensities, in an order fixed by seed and epoch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.training.area import allowed_corners
 from napari_mitostain.training.pair import Frame, Frames, Pair, bytes_of
+from napari_mitostain.training.warping import warped
 from napari_mitostain.weighting import Statistics
 
 _TRIES = 20
@@ -147,13 +148,15 @@ def _patch(frame: Frame, corner: Sequence[int], side: int) -> Frame:
 
 
 def _augmented(crop: Frame, settings: TrainSettings, random: Random) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn and flip both images; vary contrast and noise of the brightfield only."""
+    """Turn, flip and warp both images; vary contrast and noise of the brightfield only."""
     brightfield, target = crop.brightfield, crop.target
     if settings.turns:
         turns, flip = int(random.integers(4)), bool(random.integers(2))
         brightfield, target = (np.rot90(patch, turns) for patch in (brightfield, target))
         if flip:
             brightfield, target = brightfield[:, ::-1], target[:, ::-1]
+    if settings.warp:
+        brightfield, target = warped(brightfield, target, random)
     if settings.intensity:
         contrast = np.float32(np.exp(random.normal(0, 0.2)))
         noise = random.standard_normal(brightfield.shape, np.float32) * np.float32(random.uniform(0, 0.15))
