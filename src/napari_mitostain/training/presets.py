@@ -42,6 +42,7 @@ _QUICK = TrainSettings(
     ema=0.98,
     match_brightness=True,
     discriminator_loss="none",
+    weight_correlation=2.0,
 )
 
 _THOROUGH = TrainSettings(
@@ -57,6 +58,7 @@ _THOROUGH = TrainSettings(
     match_brightness=True,
     discriminator="unet",
     discriminator_loss="mse",
+    weight_correlation=2.0,
 )
 
 _PAPER = TrainSettings(
