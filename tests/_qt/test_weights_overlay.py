@@ -13,7 +13,7 @@ import torch
 import zarr
 from napari.utils.progress import progress
 
-from napari_mitostain._qt import weights_overlay
+from napari_mitostain._qt import weights_job, weights_overlay
 from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain.config import WeightSettings
@@ -271,8 +271,8 @@ def test_data_of_more_or_fewer_axes(viewer, overlay, fluorescence, done, before,
 
 def test_stack_is_measured_once_and_anew_for_new_data(viewer, overlay, fluorescence, done, monkeypatch):
     measured = []
-    measure = weights_overlay.measure_stack
-    monkeypatch.setattr(weights_overlay, "measure_stack", lambda *given: measured.append(given) or measure(*given))
+    measure = weights_job.measure_stack
+    monkeypatch.setattr(weights_job, "measure_stack", lambda *given: measured.append(given) or measure(*given))
     source = viewer.add_image(fluorescence)
     overlay.choose(STACK, 256, BOTH)
     overlay.follow(source)

@@ -17,7 +17,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QScrollArea
 
-from napari_mitostain._qt import weights_overlay
+from napari_mitostain._qt import weights_job, weights_overlay
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.losses import batch_weights
 from napari_mitostain.weighing import read_weighting, write_weighting
@@ -280,13 +280,13 @@ def test_dock_closed_in_mid_computation(viewer, looking, hold, until, qtbot):
 
 
 def test_dock_closed_while_the_stack_is_measured(viewer, source, widget, hold, monkeypatch, until, qtbot):
-    measure = weights_overlay.measure_stack
+    measure = weights_job.measure_stack
 
     def slowly(*arguments: Any) -> Any:
         for event in measure(*arguments):
             yield hold.hold(lambda event=event: event)()
 
-    monkeypatch.setattr(weights_overlay, "measure_stack", slowly)
+    monkeypatch.setattr(weights_job, "measure_stack", slowly)
     widget.form.setValue(WeightSettings(scope="stack"))
     hold.wait()
     viewer.window.remove_dock_widget(widget)

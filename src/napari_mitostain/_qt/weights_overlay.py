@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +15,18 @@ from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, middle_
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
 from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.weights_job import StackMeasured, measure_job
 from napari_mitostain._qt.weights_layers import KINDS, show_weights
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event
 from napari_mitostain.image import PlaneIndex, Stack
-from napari_mitostain.weighing import measure_stack
 from napari_mitostain.weighting import Statistics
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _TRANSFORM_EVENTS = ("scale", "translate", "rotate", "shear", "affine", "units")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackMeasured(Event):
-    """All planes of a channel are measured, together."""
-
-    channel: int
-    statistics: Statistics
 
 
 class WeightsOverlay(QObject):
@@ -224,7 +214,7 @@ class WeightsOverlay(QObject):
             assert self._source is not None
             assert self._stack is not None
             self._latest.drop()
-            self.runner.start(f"Measuring {self._source.name}", partial(_measure_job, self._stack, channel))
+            self.runner.start(f"Measuring {self._source.name}", partial(measure_job, self._stack, channel))
 
     def _on_measured(self, events: list[Event]) -> None:
         for event in events:
@@ -241,11 +231,6 @@ class WeightsOverlay(QObject):
         self._known = seen.prepared
         show_weights(self.layers, seen, Place(self._source, self._stack, seen.request.index), self._shown)
         self.looked.emit(seen)
-
-
-def _measure_job(stack: Stack, channel: int) -> Generator[Event, None, None]:
-    whole = yield from measure_stack(stack, channel)
-    yield StackMeasured(channel=channel, statistics=whole)
 
 
 def _stack_of(source: Image) -> Stack:
