@@ -45,6 +45,17 @@ def test_stain_beside_a_target_where_nothing_is_to_be_seen_is_led_to_it() -> Non
     assert float(correlation_loss(noise, noise)) == 0
 
 
+def test_flat_target_changes_nothing_for_the_others_of_a_batch() -> None:
+    noise = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(3)) * 0.01
+    stains, targets = image(4, 2, 1, 32, 32).requires_grad_(), torch.cat([noise, image(5, 1, 1, 32, 32)])
+    loss = correlation_loss(stains, targets)
+    loss.backward()  # type: ignore[no-untyped-call]
+    alone = [correlation_loss(stains[k : k + 1], targets[k : k + 1]) for k in range(2)]
+    assert float(loss.detach()) == pytest.approx(float(sum(alone).detach()) / 2)
+    assert stains.grad is not None
+    assert stains.grad[1].abs().max() > 0
+
+
 def test_stain_of_one_intensity_has_a_finite_gradient_that_leads_to_the_target() -> None:
     target = image(6, 1, 1, 32, 32)
     stain = torch.full_like(target, 0.05).requires_grad_()
