@@ -102,6 +102,18 @@ def test_overwrite_replaces(mitostain: Any, tmp_path: Path, plane_file: Path, mo
     assert tifffile.imread(tmp_path / "out.tif").dtype == np.float32
 
 
+def test_same_command_again_proves_what_is_there(
+    mitostain: Any, tmp_path: Path, plane_file: Path, model_file: Path
+) -> None:
+    command = ["stain", plane_file, tmp_path / "out.tif", "--model", model_file, "--json"]
+    assert mitostain(*command).json["notices"] == []
+    again = mitostain(*command)
+    assert again.status == 0
+    assert again.json["outputs"] == [str(tmp_path / "out.tif")]
+    assert ["1 of 1 images were stained by an earlier run" in notice for notice in again.json["notices"]] == [True]
+    assert "stained by an earlier run" in again.err
+
+
 def test_ctrl_c_leaves_no_output_and_130(tmp_path: Path, cells: np.ndarray, model_file: Path) -> None:
     tifffile.imwrite(tmp_path / "long.tif", np.stack([cells] * 4000), metadata={"axes": "ZYX"})
     output = tmp_path / "out" / "stain.tif"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tracemalloc
 from contextlib import closing
 from dataclasses import replace
@@ -89,6 +90,10 @@ def test_blocks_are_resumed_and_all_are_done_again_where_the_scaling_of_the_plan
     run(whole + 1)
     assert kept() == 1
     np.testing.assert_allclose(read_stack(output).read(()), stain(image, tiny_model, EXACT), atol=1e-4)
+    again = run()
+    assert [event.kept for event in again if isinstance(event, FileDone)] == [True]  # as digests prove
+    assert not [event for event in again if isinstance(event, TileDone)]
+    shutil.rmtree(output)
     run(whole + 1)
     image[150:, 150:] += np.random.default_rng(0).integers(0, 3000, (50, 113), dtype=np.uint16)
     zarr.open_array(source, mode="r+")[:] = image

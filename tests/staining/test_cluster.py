@@ -114,6 +114,9 @@ def test_stopped_run_is_gone_on_with_and_a_killed_workers_planes_are_done_again(
     for _ in stain_file(movie, tmp_path / "local.zarr", model, SLOW):
         pass
     assert pixels(output) == pixels(tmp_path / "local.zarr")
+    *_, last = stain_spread(movie, output, model, model_file, crew, SLOW)
+    assert isinstance(last, FileDone)
+    assert last.kept
 
 
 def test_folder_is_stained_as_one_process_does_and_a_rerun_keeps_what_is_proven(

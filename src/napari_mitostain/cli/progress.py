@@ -10,7 +10,17 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from napari_mitostain.events import EpochDone, Event, Notice, PairDone, PartDone, PlaneDone, StepDone, TileDone
+from napari_mitostain.events import (
+    EpochDone,
+    Event,
+    Measured,
+    Notice,
+    PairDone,
+    PartDone,
+    PlaneDone,
+    StepDone,
+    TileDone,
+)
 
 
 def drain(events: Iterator[Event], label: str) -> Iterator[Event]:
@@ -40,6 +50,10 @@ def drain(events: Iterator[Event], label: str) -> Iterator[Event]:
     with bar, _interruptible() as interrupted, closing(events):  # type: ignore[type-var]
         for event in events:
             in_tiles = in_tiles or isinstance(event, TileDone)
+            if isinstance(event, Measured):
+                bar.set_postfix_str(f"{event.done} of {event.total} read")
+            elif isinstance(event, (TileDone, PlaneDone, PartDone)):
+                bar.set_postfix_str("", refresh=False)
             if isinstance(event, (TileDone, StepDone, PartDone)):
                 bar.update(round(100 * event.fraction, 2) - bar.n)
             if isinstance(event, (PairDone, PlaneDone)) and not in_tiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -60,27 +61,32 @@ def run(arguments: argparse.Namespace) -> None:
     settings = stain_settings(arguments)
     model = load_model(arguments.model)
     started = time.monotonic()
-    outputs, notices, failure = list[str](), list[str](), None
+    done, notices, failure = list[FileDone](), list[str](), None
     try:
         with _processes(arguments) as crew:
             for event in drain(_events(arguments, model, settings, crew), arguments.input.name):
                 if isinstance(event, FileDone):
-                    outputs.append(event.output)
+                    done.append(event)
                 if isinstance(event, Notice):
                     notices.append(event.message)
     except MitostainError as error:
         failure = error
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on with what is finished") from None
-    seconds = round(time.monotonic() - started, 3)
+    seconds, kept = round(time.monotonic() - started, 3), sum(event.kept for event in done)
+    if kept:
+        notices.append(
+            f"{kept} of {len(done)} images were stained by an earlier run; the digests are those it recorded."
+        )
+        print(f"mitostain: {notices[-1]}", file=sys.stderr)
     if arguments.json:
-        result = {"outputs": outputs, "notices": notices, "seconds": seconds}
+        result = {"outputs": [event.output for event in done], "notices": notices, "seconds": seconds}
         result |= {"model": model.card.name, "model_sha256": model.sha256, "settings": settings.to_dict()}
         print(json.dumps(result), flush=True)
     if failure is not None:
         raise failure
     if not arguments.json:
-        print(f"{len(outputs)} image(s) stained with {model.card.name} in {seconds:.1f} s: {arguments.output}")
+        print(f"{len(done)} image(s) stained with {model.card.name} in {seconds:.1f} s: {arguments.output}")
         print(model.card.limits)
 
 

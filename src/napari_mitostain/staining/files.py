@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import FileError
 from napari_mitostain.events import Event, FileDone, Notice, UnitsKept
 from napari_mitostain.image import Stack, Unit, notices_of_first, require_apart, units_of
 from napari_mitostain.image.files import (
+    CompleteImage,
     ResumableWriter,
+    open_complete,
     open_resumable,
     read_stack,
     unfinished,
@@ -19,7 +22,7 @@ from napari_mitostain.model.card import SAME_SIZE
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.provenance import provenance
 from napari_mitostain.staining.stack import zoom_for
-from napari_mitostain.staining.units import kept_notice, require_contrast, stain_units
+from napari_mitostain.staining.units import are_finished, kept_notice, require_contrast, stain_units
 
 
 def stain_file(
@@ -29,12 +32,12 @@ def stain_file(
     settings: StainSettings = StainSettings(),
     channel: int | None = None,
     overwrite: bool = False,
-    seal: Callable[[Path], None] | None = None,
 ) -> Generator[Event, None, None]:
     """Stain an image file into another, unit by unit; the output appears once it is complete.
 
     A unit is a plane, or a block of one that is too large for memory. Whatever ends the job before, a kill included,
-    what is finished stays in a hidden folder beside the output, and the same call goes on with it.
+    what is finished stays in a hidden folder beside the output, and the same call goes on with it. A complete output is
+    kept by the same call, once digests prove that it is what would be written.
 
     Parameters
     ----------
@@ -47,9 +50,7 @@ def stain_file(
     channel : int, optional
         Position of brightfield along axis C; by default the first, and a `Notice` if there are several.
     overwrite : bool
-        Replace an existing output; never the source itself.
-    seal : callable, optional
-        Called with the place of the complete stain, just before it gets its name.
+        Replace an existing output that is anything else; never the source itself.
 
     Yields
     ------
@@ -61,7 +62,9 @@ def stain_file(
     FileError, ImageError
     """
     image, kept = open_image(source, output, model, settings, channel, overwrite), 0
-    image.writer.seal = seal
+    if (yield from is_done(image, model, settings, overwrite)):
+        yield FileDone(source=str(source), output=str(output), kept=True)
+        return
     with image.writer as writer:
         yield from image.notices
         for event in stain_units(image.stack, writer, model, settings, image.channel, image.units):
@@ -74,9 +77,13 @@ def stain_file(
 
 @dataclass(frozen=True, slots=True)
 class OpenImage:
-    """An image that is to be stained: what is read, what is written, in which units, and what the user should know."""
+    """An image that is to be stained: what is read, what is written, in which units, and what the user should know.
+
+    Where an earlier run has completed it, that is there too.
+    """
 
     stack: Stack
+    complete: CompleteImage | None
     writer: ResumableWriter
     channel: int
     units: Sequence[Unit]
@@ -101,13 +108,37 @@ def open_image(
     units = units_of(
         stack, chosen, whole=zoom not in (None, 1.0)
     )  # refuses an unknown channel before anything is written
-    writer = open_resumable(output, stack, provenance(model, applied, source.name, chosen, computed), overwrite)
+    origin = provenance(model, applied, source.name, chosen, computed)
+    complete = open_complete(output, stack, origin)
+    writer = open_resumable(output, stack, origin, overwrite or complete is not None)
     notices = [
         *notices_of_first(stack, channel),
         *_notice_of_pixel_size(stack, model, settings),
         *_notice_of_others(output, writer),
     ]
-    return OpenImage(stack, writer, chosen, units, notices)
+    return OpenImage(stack, complete, writer, chosen, units, notices)
+
+
+def is_done(image: OpenImage, model: Model, settings: StainSettings, overwrite: bool) -> Generator[Event, None, bool]:
+    """Tell whether an earlier run has completed an image, and input and stain are what they were; yields `Measured`.
+
+    Raises
+    ------
+    FileError
+        If one of them was changed since, unless the stain may be replaced.
+    """
+    if image.complete is None:
+        return False
+    with image.complete as complete:
+        is_same = yield from are_finished(image.stack, complete, model, settings, image.units)
+    if is_same:
+        image.writer.sweep()
+    elif not overwrite:
+        raise FileError(
+            f"Expected {image.complete.path} and {image.stack.name} as they were when it was stained, got one that was "
+            "changed since; add --overwrite or choose another name."
+        )
+    return is_same
 
 
 def _notice_of_pixel_size(stack: Stack, model: Model, settings: StainSettings) -> Iterator[Notice]:

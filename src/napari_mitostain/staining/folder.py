@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, ImageError
-from napari_mitostain.events import Event, FileDone, Notice, TileDone
+from napari_mitostain.events import Event, Notice, TileDone
 from napari_mitostain.image import require_apart
-from napari_mitostain.image.files import SUFFIXES, list_images
+from napari_mitostain.image.files import SUFFIXES, Completion, list_images
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.files import stain_file
-from napari_mitostain.staining.finished import FinishedFiles
 from napari_mitostain.staining.provenance import provenance
 
 
@@ -39,24 +38,28 @@ def stain_folder(
         If the output has the name of an image, or an output exists or is an input, before any work; at the end, if an
         image could not be stained.
     """
-    finished = FinishedFiles(output, provenance(model, settings, "", channel or 0))
-    files = images_to_stain(source, finished, overwrite)
-    failed, kept = list[str](), 0
+    files, failed = images_to_stain(source, output, tasks(model, settings, channel), overwrite), list[str]()
     for done, path in enumerate(files):
         try:
-            with closing(stain_into_folder(path, finished, model, settings, channel, overwrite)) as events:
+            with closing(stain_file(path, output / path.name, model, settings, channel, overwrite)) as events:
                 for event in events:
-                    kept += isinstance(event, FileDone) and event.kept
                     yield _of_folder(event, done, len(files))
         except (ImageError, FileError) as error:
             failed.append(path.name)
             yield left_out(path, error)
-    yield from end_of_folder(len(files), kept, failed)
+    end_of_folder(len(files), failed)
 
 
-def images_to_stain(source: Path, finished: FinishedFiles, overwrite: bool) -> list[Path]:
+def tasks(
+    model: Model, settings: StainSettings, channel: int | None, computed: Mapping[str, str] | None = None
+) -> set[str]:
+    """Return what the records of a folder's stains say of their task, whether an image had to be resampled or not."""
+    asked = settings, replace(settings, resample=False)
+    return {provenance(model, each, "", channel or 0, computed).task for each in asked}
+
+
+def images_to_stain(source: Path, output: Path, own: set[str], overwrite: bool) -> list[Path]:
     """List the images of a folder; what `stain_folder` refuses before any work is refused here."""
-    output = finished.folder
     if output.suffix.lower() in SUFFIXES:
         raise FileError(
             f"Expected a folder for the stains of the images in {source}, got {output}, the name of an image; "
@@ -67,35 +70,12 @@ def images_to_stain(source: Path, finished: FinishedFiles, overwrite: bool) -> l
         require_apart(path, output / path.name)
     with writing(output):
         existing = [output / path.name for path in files if (output / path.name).exists()]
-    if taken := [path.name for path in existing if not overwrite and not finished.is_ours(path)]:
+    known = {path: Completion.of(path.resolve()) for path in existing if not overwrite}
+    if taken := [path.name for path, record in known.items() if record is None or record.task not in own]:
         raise FileError(
             f"Expected new files in {output}, got {len(taken)} that exist ({taken[0]}, …); use --overwrite."
         )
     return files
-
-
-def stain_into_folder(
-    source: Path,
-    finished: FinishedFiles,
-    model: Model,
-    settings: StainSettings,
-    channel: int | None,
-    overwrite: bool,
-) -> Generator[Event, None, None]:
-    """Stain a file into a folder of stains, unless it is finished there; see `stain_file`."""
-    output = finished.folder / source.name
-    if finished.is_finished(source, output):
-        yield FileDone(source=str(source), output=str(output), kept=True)
-        return
-    yield from stain_file(
-        source,
-        output,
-        model,
-        settings,
-        channel,
-        overwrite,
-        seal=lambda complete: finished.finish(source, output, complete),
-    )
 
 
 def left_out(source: Path, error: Exception) -> Notice:
@@ -103,18 +83,8 @@ def left_out(source: Path, error: Exception) -> Notice:
     return Notice(message=f"{source.name} was left out: {error}")
 
 
-def end_of_folder(total: int, kept: int, failed: Sequence[str]) -> Iterator[Notice]:
-    """Say how many stains were kept.
-
-    Raises
-    ------
-    FileError
-        If an image could not be stained.
-    """
-    if kept:
-        yield Notice(
-            message=f"{kept} of {total} images were stained by an earlier run; the digests are those it recorded."
-        )
+def end_of_folder(total: int, failed: Sequence[str]) -> None:
+    """Raise a `FileError` if an image of a folder could not be stained."""
     if failed:
         raise FileError(
             f"Expected {total} images that can be stained, got {len(failed)} that cannot: {', '.join(failed)}."

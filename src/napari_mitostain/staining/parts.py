@@ -19,10 +19,9 @@ from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import BUNDLED, find_weights
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.staining.blocks import measured
-from napari_mitostain.staining.files import open_image
-from napari_mitostain.staining.finished import FinishedFiles
-from napari_mitostain.staining.folder import left_out, stain_into_folder
-from napari_mitostain.staining.provenance import computed_here, provenance
+from napari_mitostain.staining.files import open_image, stain_file
+from napari_mitostain.staining.folder import left_out
+from napari_mitostain.staining.provenance import computed_here
 from napari_mitostain.staining.units import stain_units
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -87,12 +86,11 @@ class FilesPart:
 
     def run(self, task: Task, model: Model) -> Report:
         """Stain those that are not finished."""
-        origin = provenance(model, task.settings, "", task.channel or 0, task.computed)
-        finished, told, failed = FinishedFiles(self.folder, origin), list[Event](), list[str]()
+        told, failed = list[Event](), list[str]()
         for source in self.sources:
             try:
-                events = stain_into_folder(source, finished, model, task.settings, task.channel, task.overwrite)
-                with closing(events):
+                output = self.folder / source.name
+                with closing(stain_file(source, output, model, task.settings, task.channel, task.overwrite)) as events:
                     told.extend(_worth_telling(events))
             except (ImageError, FileError) as error:
                 failed.append(source.name)

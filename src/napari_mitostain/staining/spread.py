@@ -13,11 +13,9 @@ from napari_mitostain.image.files import is_image_folder
 from napari_mitostain.image.files.formats import file_format
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.crew import Crew
-from napari_mitostain.staining.files import OpenImage, open_image, stain_file
-from napari_mitostain.staining.finished import FinishedFiles
-from napari_mitostain.staining.folder import end_of_folder, images_to_stain, left_out
+from napari_mitostain.staining.files import OpenImage, is_done, open_image, stain_file
+from napari_mitostain.staining.folder import end_of_folder, images_to_stain, left_out, tasks
 from napari_mitostain.staining.parts import FilesPart, MeasurePart, Part, Task, UnitsPart, portable_name
-from napari_mitostain.staining.provenance import provenance
 from napari_mitostain.staining.units import kept_notice, require_contrast
 
 _PIXELS = 2**24
@@ -74,53 +72,46 @@ def _file(source: Path, output: Path, model: Model, task: Task, crew: Crew) -> I
     if file_format(output) == "png":  # a single plane, and not written piece by piece
         yield from stain_file(source, output, model, task.settings, task.channel, task.overwrite)
     else:
-        yield from _units(_opened(source, output, model, task, task.overwrite), source, output, task, crew, (0, 1))
+        yield from _stack(source, output, model, task, crew, (0, 1))
 
 
 def _folder(source: Path, output: Path, model: Model, task: Task, crew: Crew) -> Iterator[Event]:
-    origin = provenance(model, task.settings, "", task.channel or 0, task.computed)
-    finished = FinishedFiles(output, origin)
-    files = images_to_stain(source, finished, task.overwrite)
+    own = tasks(model, task.settings, task.channel, task.computed)
+    files = images_to_stain(source, output, own, task.overwrite)
     stacks = [path for path in files if file_format(path) == "zarr"]
     small = [path for path in files if file_format(path) != "zarr"]
-    kept, failed = yield from _files(small, finished, task, crew, len(files))
+    failed = yield from _files(small, output, task, crew, len(files))
     for done, path in enumerate(stacks, start=len(small)):
         try:
-            kept += yield from _stack(path, finished, model, task, crew, (done, len(files)))
+            yield from _stack(path, output / path.name, model, task, crew, (done, len(files)))
         except (ImageError, FileError) as error:
             failed.append(path.name)
             yield left_out(path, error)
-    yield from end_of_folder(len(files), kept, failed)
+    end_of_folder(len(files), failed)
 
 
 def _files(
-    sources: Sequence[Path], finished: FinishedFiles, task: Task, crew: Crew, total: int
-) -> Generator[Event, None, tuple[int, list[str]]]:
-    """Have files stained as a whole; returns how many were finished before, and which could not be stained."""
-    parts: list[Part] = [FilesPart(group, finished.folder) for group in _groups(sources)]
-    done, kept, failed = 0, 0, list[str]()
+    sources: Sequence[Path], output: Path, task: Task, crew: Crew, total: int
+) -> Generator[Event, None, list[str]]:
+    """Have files stained as a whole; returns which could not be stained."""
+    parts: list[Part] = [FilesPart(group, output) for group in _groups(sources)]
+    done, failed = 0, list[str]()
     for report in crew.run(task, parts):
         if report is not None:
             yield from report.events
             done += sum(isinstance(event, FileDone) for event in report.events) + len(report.failed)
-            kept += sum(isinstance(event, FileDone) and event.kept for event in report.events)
             failed += report.failed
         yield PartDone(fraction=done / total)
-    return kept, failed
+    return failed
 
 
-def _stack(
-    source: Path, finished: FinishedFiles, model: Model, task: Task, crew: Crew, place: tuple[int, int]
-) -> Generator[Event, None, bool]:
-    """Have an OME-Zarr of a folder stained by all processes; returns whether it was finished before."""
-    output = finished.folder / source.name
-    if finished.is_finished(source, output):
+def _stack(source: Path, output: Path, model: Model, task: Task, crew: Crew, place: tuple[int, int]) -> Iterator[Event]:
+    """Have an image stained by all processes, unless an earlier run has completed it."""
+    image = open_image(source, output, model, task.settings, task.channel, task.overwrite, task.computed)
+    if (yield from is_done(image, model, task.settings, task.overwrite)):
         yield FileDone(source=str(source), output=str(output), kept=True)
-        return True
-    image = _opened(source, output, model, task, task.overwrite)
-    image.writer.seal = lambda complete: finished.finish(source, output, complete)
-    yield from _units(image, source, output, task, crew, place)
-    return False
+    else:
+        yield from _units(image, source, output, task, crew, place)
 
 
 def _units(
@@ -154,10 +145,6 @@ def _scalings(
             found |= report.scalings
         yield PartDone(fraction=place[0] / place[1])
     return found
-
-
-def _opened(source: Path, output: Path, model: Model, task: Task, overwrite: bool) -> OpenImage:
-    return open_image(source, output, model, task.settings, task.channel, overwrite, task.computed)
 
 
 def _ranges(

@@ -14,7 +14,7 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import Event, Measured, Notice, PlaneDone, UnitsKept
 from napari_mitostain.image import Box, PlaneContrast, PlaneIndex, Stack, Unit
-from napari_mitostain.image.files import ResumableWriter, digest
+from napari_mitostain.image.files import CompleteImage, ResumableWriter, digest
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.blocks import BlockStainer
 from napari_mitostain.staining.messages import no_contrast
@@ -66,6 +66,23 @@ def require_contrast(stack: Stack, writer: ResumableWriter, units: Sequence[Unit
     """
     if all(found is not None and found.is_empty for found in map(writer.record, units)):
         raise no_contrast(stack, sorted({unit.plane for unit in units}))
+
+
+def are_finished(
+    stack: Stack, complete: CompleteImage, model: Model, settings: StainSettings, units: Sequence[Unit]
+) -> Generator[Event, None, bool]:
+    """Tell whether all units of a complete stain are what `stain_units` would make of them; yields `Measured`."""
+    stainer = BlockStainer(stack, model, settings, {}) if units and units[0].is_block else None
+    for done, unit in enumerate(units, start=1):
+        if stainer is None:
+            source = digest(stack.read(unit.plane))
+        else:
+            scaling = yield from stainer.scaling(unit)
+            source = stainer.source(unit, scaling)[-1]
+        if not complete.is_finished(unit, source):
+            return False
+        yield Measured(done=done, total=len(units))
+    return True
 
 
 def _stain_planes(

@@ -3,12 +3,15 @@
 from napari_mitostain.image.files.atomic import atomic_write
 from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
 from napari_mitostain.image.files.read import list_images, read_stack
-from napari_mitostain.image.files.resumable import Record, ResumableWriter, digest, unfinished
-from napari_mitostain.image.files.write import open_copy, open_resumable, open_writer, require_writable
+from napari_mitostain.image.files.records import CompleteImage, Completion, Record, digest
+from napari_mitostain.image.files.resumable import ResumableWriter, unfinished
+from napari_mitostain.image.files.write import open_complete, open_copy, open_resumable, open_writer, require_writable
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 
 __all__ = [
     "SUFFIXES",
+    "CompleteImage",
+    "Completion",
     "Provenance",
     "Record",
     "ResumableWriter",
@@ -17,6 +20,7 @@ __all__ = [
     "digest",
     "is_image_folder",
     "list_images",
+    "open_complete",
     "open_copy",
     "open_resumable",
     "open_writer",

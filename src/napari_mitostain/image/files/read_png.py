@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from napari_mitostain.image.files.failures import reading
@@ -49,8 +49,13 @@ class _Pixels:
         self.dtype = _GRAY[image.mode] if gray else np.dtype(np.uint8)
 
     def __getitem__(self, key: tuple[int | slice, ...], /) -> NDArray[Any]:
-        with _open(self._path) as image:
-            return np.asarray(image).astype(self.dtype, copy=False)[key]
+        return decoded(self._path, self.dtype)[key]
+
+
+def decoded(path: Path, dtype: DTypeLike) -> NDArray[Any]:
+    """Return all pixels of a PNG, in a type of numbers."""
+    with _open(path) as image:
+        return np.array(image, dtype)
 
 
 def _open(path: Path) -> Image.Image:

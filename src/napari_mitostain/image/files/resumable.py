@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
+from napari_mitostain.image.files.records import Completion, Record, digest, stored
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import Stack
 from napari_mitostain.image.units import Unit
@@ -27,49 +26,22 @@ from napari_mitostain.image.units import Unit
 _PATIENCE_SECONDS = 1.0
 
 
-def digest(values: NDArray[Any]) -> str:
-    """Return the SHA-256 of an array's numbers, in C order."""
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of a finished unit.
-
-    Attributes
-    ----------
-    source : str
-        Digest of the pixels that it was computed from.
-    stain : str
-        Digest of the pixels that were written.
-    is_empty : bool
-        Whether the stain is zero everywhere, as that of a constant plane is.
-    """
-
-    source: str
-    stain: str
-    is_empty: bool
-
-
 class ResumableWriter:
     """A context manager that writes a stack unit by unit; made by `open_resumable`.
 
     The image grows in a hidden folder beside its place, whose name depends on everything the stain depends on, beside
     the pixels: model, settings, format, shape. So what another model has begun is never gone on with. Leaving the
-    context normally gives the image its name. Leaving it by an exception keeps what is finished, for the next run;
-    where nothing is, no folder stays.
+    context normally gives the image its name, and keeps the records (see `Completion`). Leaving it by an exception
+    keeps what is finished, for the next run; where nothing is, no folder stays.
 
     Attributes
     ----------
     folder : Path
         Where it grows.
-    seal : callable, optional
-        Called with the place of the complete image, just before it gets its name.
     """
 
-    def __init__(self, writer: StackWriter, like: Stack, folder: Path) -> None:
-        self._writer, self._like, self.folder = writer, like, folder
-        self.seal: Callable[[Path], None] | None = None
+    def __init__(self, writer: StackWriter, like: Stack, folder: Path, task: str, identity: str) -> None:
+        self._writer, self._like, self.folder, self._task, self._identity = writer, like, folder, task, identity
         self._records = folder / "finished"
         self._lock = FileLock(folder / "lock")
 
@@ -91,7 +63,7 @@ class ResumableWriter:
         is_complete = False
         try:
             if kind is None:
-                self._writer.complete(self.seal)
+                self._writer.complete(self._seal)
                 is_complete = True
         finally:
             self._leave(is_complete)
@@ -108,12 +80,12 @@ class ResumableWriter:
 
     def record(self, unit: Unit) -> Record | None:
         """Return what an earlier run, or another process, recorded of a unit."""
-        return self._recorded(self._records / unit.name)
+        return Record.read(self._records / unit.name)
 
     def is_finished(self, unit: Unit, source: str) -> bool:
         """Tell whether a unit was finished, from pixels of the same digest, and is on the disk as it was written."""
         found = self.record(unit)
-        return found is not None and found.source == source and found.stain == self._stored(unit)
+        return found is not None and found.source == source and found.stain == stored(self._writer, self._like, unit)
 
     def write(self, unit: Unit, values: NDArray[Any], source: str) -> None:
         """Store and record a unit; `source` is the digest of what it was computed from.
@@ -124,20 +96,28 @@ class ResumableWriter:
             As `StackWriter.write`.
         """
         self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
-        record = Record(source, self._stored(unit), not values.any())
+        record = Record(source, self._written(unit), not values.any())
         partial = self._records / f".{uuid.uuid4().hex}"
         with writing(self._writer.path):
             partial.write_text(json.dumps(asdict(record)))
             partial.replace(self._records / unit.name)
 
-    def _stored(self, unit: Unit) -> str:
+    def sweep(self) -> None:
+        """Remove what a run has left that was killed just after it had completed the image."""
+        if self.folder.exists():
+            with suppress(Timeout), self._lock.acquire(timeout=0):
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _written(self, unit: Unit) -> str:
         return digest(self._writer.read_box(self._like.stained_index(unit.plane), unit.box))
 
-    def _recorded(self, path: Path) -> Record | None:
-        try:
-            return Record(**json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError):  # absent, or cut off by a power cut
-            return None
+    def _finished(self) -> dict[str, Record]:
+        found = {path.name: Record.read(path) for path in self._records.iterdir() if not path.name.startswith(".")}
+        return {name: record for name, record in found.items() if record is not None}
+
+    def _seal(self) -> None:
+        """Write down what is known of the image, which is about to get its name."""
+        Completion(self._task, self._identity, self._finished()).keep(self._writer.path)
 
     def _acquire(self) -> None:
         try:
@@ -158,8 +138,7 @@ class ResumableWriter:
 
     def _has_work(self) -> bool:
         """Tell whether anything is finished that took work."""
-        found = (self._recorded(path) for path in self._records.iterdir() if not path.name.startswith("."))
-        return any(record is not None and not record.is_empty for record in found)
+        return any(not record.is_empty for record in self._finished().values())
 
 
 def unfinished(path: Path) -> list[Path]:

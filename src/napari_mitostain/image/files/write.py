@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.image.files.formats import Format, file_format
+from napari_mitostain.image.files.records import CompleteImage, Completion
 from napari_mitostain.image.files.resumable import ResumableWriter
 from napari_mitostain.image.files.write_png import PngWriter
 from napari_mitostain.image.files.write_tiff import OmeTiffWriter, TiffCopyWriter
@@ -61,13 +62,30 @@ def open_resumable(path: Path, like: Stack, provenance: Provenance, overwrite: b
     A run goes on with what another has left if provenance, format, axes, shape and scale are the same.
     """
     writer = _WRITERS[file_format(path)]
-    path = require_writable(path, overwrite)
-    task = [provenance.software, provenance.to_json(), like.axes, like.shape, str(like.data.dtype), dict(like.scale)]
-    identity = hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
+    path, identity = require_writable(path, overwrite), _identity(like, provenance)
     folder = path.with_name(f".{path.name}.partial-{identity[:8]}")
     with writing(path):
         partial = folder / f"image{path.suffix}"
-        return ResumableWriter(writer(path, like, provenance, overwrite, partial), like, folder)
+        image = writer(path, like, provenance, overwrite, partial)
+        return ResumableWriter(image, like, folder, provenance.task, identity)
+
+
+def open_complete(path: Path, like: Stack, provenance: Provenance) -> CompleteImage | None:
+    """Return the image that an earlier run has completed under this name; None if it differs in more than pixels.
+
+    Provenance, format, axes, shape and scale have to be the same, as in `open_resumable`.
+    """
+    writer, path = _WRITERS[file_format(path)], path.resolve()
+    known = Completion.of(path)
+    if known is None or known.identity != _identity(like, provenance):
+        return None
+    return CompleteImage(writer(path, like, provenance, True, path), like, known.units)
+
+
+def _identity(like: Stack, provenance: Provenance) -> str:
+    """Return a digest of everything that a stain depends on, beside the pixels."""
+    task = [provenance.software, provenance.to_json(), like.axes, like.shape, str(like.data.dtype), dict(like.scale)]
+    return hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 
 def open_copy(path: Path, like: Stack, provenance: Provenance) -> StackWriter:

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image.files.axes import tiff_order
+from napari_mitostain.image.files.read_png import decoded
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import Box, PlaneIndex
 
@@ -38,14 +39,16 @@ class PngWriter(StackWriter):
         partial.touch()
 
     def _open(self) -> None:
-        self._gray = np.zeros(self._shape[-2:], np.uint16)
+        """Take the picture that is there, if it was written."""
+        is_written = self._partial.stat().st_size > 0
+        self._gray = decoded(self._partial, np.uint16) if is_written else np.zeros(self._shape[-2:], np.uint16)
 
     def _put(self, _position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> None:
         """Keep what comes until the end: PNG is written in one go."""
         self._gray[box] = np.rint(np.nan_to_num(values, nan=0).clip(0, 1) * _WHITE).astype(np.uint16)
 
     def _get(self, _position: PlaneIndex, box: Box, /) -> NDArray[np.uint16]:
-        """Return what came in this run."""
+        """Return what came in this run, or before."""
         return self._gray[box]
 
     def _finish(self) -> None:

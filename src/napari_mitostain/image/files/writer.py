@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -45,6 +46,12 @@ class Provenance:
     def __post_init__(self) -> None:
         for name in ("software", "channel_name", "description"):
             object.__setattr__(self, name, storable(getattr(self, name)))
+
+    @property
+    def task(self) -> str:
+        """A digest of all but the source: the images of a folder share it."""
+        details = {key: value for key, value in self.details.items() if key != "source"}
+        return hashlib.sha256(json.dumps([self.software, details], sort_keys=True, default=str).encode()).hexdigest()
 
     def to_json(self) -> str:
         """Return the details as one JSON object."""
@@ -118,9 +125,8 @@ class StackWriter(ABC):
             self._open()
 
     def join(self) -> None:
-        """Open the partial file that another process has made."""
-        with writing(self.path):
-            self._open()
+        """Open the file that another process, or an earlier run, has made."""
+        self._open()
 
     def write(self, index: PlaneIndex, plane: NDArray[Any]) -> None:
         """Store one plane.
@@ -158,15 +164,15 @@ class StackWriter(ABC):
         with reading(self.path):
             return self._get(self._position(index), box)
 
-    def complete(self, seal: Callable[[Path], None] | None = None) -> None:
-        """Give the image its name; what is to happen before is told where it lies."""
+    def complete(self, seal: Callable[[], None] | None = None) -> None:
+        """Give the image its name; `seal` is called just before."""
         with writing(self.path):
             self._finish()
             self._release()
             if self.path.exists() and not self._overwrite:
                 raise FileError(f"Expected a new file, {self.path} came to exist meanwhile; choose another name.")
             if seal is not None:
-                seal(self._partial)
+                seal()
             publish(self._partial, self.path)
 
     def let_go(self) -> None:
