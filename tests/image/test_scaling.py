@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
+from scipy.special import ndtri
 
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.image import IntensityRange, fill_non_finite, scale_brightfield
+from napari_mitostain.image.scaling import contrast_of
 
 
 def brightfield(shape: tuple[int, int] = (120, 150)) -> np.ndarray:
@@ -121,6 +123,15 @@ def test_image_without_holes_is_filled_with_itself() -> None:
 
 def test_image_of_holes_only_is_zero() -> None:
     assert not fill_non_finite(np.full((3, 4), np.nan)).any()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("percentiles", [(0.0, 100.0), (1.0, 99.0), (50.0, 50.5)])
+def test_percentiles_are_those_of_numpy(size: int, percentiles: tuple[float, float]) -> None:
+    sample = np.random.default_rng(size).normal(1e5, 1e3, (size, 3)).astype(np.float32)
+    found = contrast_of(sample, ScalingSettings(percentiles=percentiles))
+    low, high = np.percentile(sample.astype(np.float64), percentiles)
+    assert found == pytest.approx((high - low) / (ndtri(percentiles[1] / 100) - ndtri(percentiles[0] / 100)), rel=1e-9)
 
 
 @pytest.mark.parametrize("percentiles", [(0.5, 99.5), (10.0, 90.0), (25.0, 99.0)])

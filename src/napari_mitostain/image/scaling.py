@@ -113,7 +113,12 @@ def contrast_of(sample: NDArray[np.float32], settings: ScalingSettings) -> float
 
 
 def _percentiles(sample: NDArray[Any], percents: tuple[float, float]) -> tuple[float, float]:
-    low, high = np.percentile(np.sort(sample, axis=None), percents)  # sorted first, it takes a third of the time
+    """Interpolate between the intensities in order, as NumPy does, which takes four times as long to it."""
+    ordered = np.sort(sample, axis=None)
+    places = np.array(percents) / 100 * (ordered.size - 1)
+    first = places.astype(int)
+    below, above = (ordered[at].astype(np.float64) for at in (first, np.minimum(first + 1, ordered.size - 1)))
+    low, high = below + (places - first) * (above - below)
     return float(low), float(high)
 
 
