@@ -74,7 +74,15 @@ def test_zoom_brings_pixels_to_size(own: float | None, wanted: float | None, zoo
 
 @pytest.mark.parametrize(("ndim", "axes"), [(2, "YX"), (3, "ZYX"), (4, "TZYX"), (5, "TCZYX")])
 def test_guessed_axes(ndim: int, axes: str) -> None:
-    assert guess_axes(ndim) == axes
+    assert guess_axes((7,) * ndim, "image") == axes
+
+
+@pytest.mark.parametrize("shape", [(40, 50, 3), (5, 40, 50, 3), (2, 5, 40, 50, 4)])
+def test_what_looks_like_colours_is_no_stack_of_thin_planes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match="looks like colours"):
+        load_array(np.zeros(shape))
+    axes = "TCZYX"[-len(shape) :]
+    assert load_array(np.zeros(shape), axes).axes == axes
 
 
 @pytest.mark.parametrize("ndim", [0, 1, 6])

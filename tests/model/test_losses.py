@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_mitostain.config import WeightSettings
+from napari_mitostain.errors import ImageError
 from napari_mitostain.model.losses import ADVERSARIAL, TNLoss, l1_loss, tn_loss
 from napari_mitostain.weighting import tn_weights
 
@@ -37,6 +38,12 @@ def test_tn_loss_is_the_mean_of_weighted_errors_of_the_array_s_weight_map() -> N
 def test_tn_loss_is_zero_for_a_perfect_stain() -> None:
     _, target = pair(1, 2, 1, 8, 8)
     assert float(tn_loss(target, target)) == 0
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (1, 1, 8, 8), (4, 1, 8, 1)])
+def test_target_of_another_shape_is_refused_and_not_stretched(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"Expected a stain of the target's shape .*, got \(4, 1, 8, 8\)"):
+        tn_loss(torch.rand(4, 1, 8, 8), torch.rand(shape))
 
 
 def test_weights_of_one_everywhere_give_plain_l1() -> None:

@@ -14,7 +14,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from napari_mitostain.config import StainSettings
+from napari_mitostain.config import ScalingSettings, StainSettings
 from napari_mitostain.errors import FileError, NoContrastError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, UnitsKept
 from napari_mitostain.image.files import Provenance, open_writer, read_stack, resumable, unfinished, writer
@@ -210,8 +210,10 @@ def test_damaged_stain_is_refused_and_not_a_crash(tiny_model: Model, source: Pat
 
 def test_complete_stain_of_another_model_is_refused(tiny_model: Model, source: Path, tmp_path: Path) -> None:
     list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
-    with pytest.raises(FileError, match="Expected a new file"):
-        list(stain_file(source, tmp_path / "out.tif", replace(tiny_model, sha256="another"), EXACT))
+    scaled = replace(tiny_model.card, scaling=ScalingSettings(background_px=5))  # the same weights
+    for other in (replace(tiny_model, sha256="another"), replace(tiny_model, card=scaled)):
+        with pytest.raises(FileError, match="Expected a new file"):
+            list(stain_file(source, tmp_path / "out.tif", other, EXACT))
 
 
 def test_kill_just_after_a_stain_got_its_name_leaves_nothing_for_good(

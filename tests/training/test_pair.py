@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mitostain.training.area import has_place
 from napari_mitostain.training.pair import Frame, Frames, Pair, bytes_of, frame_of, pair_of_arrays
 
 SHAPE = (10, 12)
@@ -44,6 +45,12 @@ def test_frame_counts_as_mitochondria_what_lies_a_standard_deviation_above_the_m
     assert frame.threshold == np.float32(target.mean() + target.std())
     assert frame.cut((slice(0, 3), slice(2, 7))).target.shape == (3, 5)
     assert frame.cut((slice(0, 3), slice(2, 7))).threshold == frame.threshold
+
+
+def test_constant_target_shows_no_mitochondria() -> None:
+    flat = np.full((48, 48), 0.3, np.float32)
+    assert not has_place(frame_of(flat, flat), 32, 0.01)
+    assert has_place(frame_of(flat, flat), 32, 0)
 
 
 def test_frames_are_read_once_while_there_is_memory() -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from napari_mitostain.training import session
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.trainer import train
+from napari_mitostain.training.validation import Validator
 
 SameEnd = Callable[[Path, Path], bool]
 CheckpointOf = Callable[[Path], dict[str, torch.Tensor]]
@@ -99,6 +100,7 @@ from types import SimpleNamespace
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.training import session
 from napari_mitostain.training.trainer import train
+from napari_mitostain.training.validation import Validator
 
 torch.set_num_threads(1)
 session._CHECKPOINT_SECONDS = 0.0
@@ -161,6 +163,27 @@ def test_resuming_a_finished_run_changes_nothing(
     assert isinstance(events[-1], RunDone)
     assert equal(before, checkpoint_of(tmp_path / "run"))
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == model
+
+
+@pytest.mark.parametrize("harm", ["deleted", "damaged"])
+def test_best_model_stays_where_its_epoch_is_gone(
+    pairs: list[Pair], settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    scores = iter([0.9, 0.5, 0.4, 0.3, 0.2, 0.1])  # the first epoch is the best
+    measured = Validator.validate
+
+    def validate(*arguments: Any, **options: Any) -> Iterator[Event]:
+        found = yield from measured(*arguments, **options)
+        return replace(found, scores={**found.scores, "detail_pearson": next(scores)}) if found.scores else found
+
+    monkeypatch.setattr(Validator, "validate", validate)
+    run = RunFolder(tmp_path / "run")
+    list(train(pairs, run.path, settings))
+    best = load_model(run.path).generator.state_dict()
+    for path in (run.path / "models").glob("*.safetensors"):
+        path.write_bytes(b"") if harm == "damaged" else path.unlink()
+    list(train(pairs, run.path, settings, resume=True))
+    assert all(torch.equal(value, best[name]) for name, value in load_model(run.path).generator.state_dict().items())
 
 
 def test_checkpoints_are_written_while_the_run_goes_on(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.errors import TrainingError
+from napari_mitostain.errors import SettingsError, TrainingError
 from napari_mitostain.training.pair import Pair, pair_of_arrays
 from napari_mitostain.training.split import Split, split_pairs
 
@@ -79,6 +79,17 @@ def test_acquisitions_are_held_out_by_the_end_of_their_name(holdout: tuple[str, 
     split = split_pairs(pairs, replace(ONE, holdout=holdout))
     assert names_of(split.validation) == expected
     assert names_of(split.training) == {"x_TL_009", "x_TL_010", "x_TL_011"} - expected
+
+
+def test_acquisition_of_exactly_the_name_is_held_out_and_no_other_that_ends_alike() -> None:
+    names = [str(number) for number in range(1, 23)]
+    split = split_pairs(pairs_of(*names), replace(ONE, holdout=("2",)))
+    assert names_of(split.validation) == {"2"}
+
+
+def test_holdout_is_no_text() -> None:
+    with pytest.raises(SettingsError, match=r"Expected a tuple of names as holdout, got '12'; write \('12',\)"):
+        replace(ONE, holdout="12")
 
 
 def test_what_is_held_out_by_name_does_not_test() -> None:

@@ -140,6 +140,10 @@ class TrainSettings(Settings):
                 require_above_zero(name, getattr(self, name))
         if self.epochs is not None:
             require_whole("epochs", self.epochs, 1)
+        if isinstance(self.holdout, str):
+            raise SettingsError(
+                f"Expected a tuple of names as holdout, got {self.holdout!r}; write ({self.holdout!r},)."
+            )
         self._require_fit()
 
     def _require_fit(self) -> None:

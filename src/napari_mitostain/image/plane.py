@@ -157,8 +157,20 @@ def sides(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def guess_axes(ndim: int) -> str:
-    """Name the axes of an array that came without names: Y and X last, Z, T and C before them."""
+def guess_axes(shape: Sequence[int], name: str) -> str:
+    """Name the axes of an array that came without names: Y and X last, Z, T and C before them.
+
+    Raises
+    ------
+    ImageError
+        If there are too few or too many, or the last one looks like colours.
+    """
+    ndim = len(shape)
+    if ndim > 2 and shape[-1] in _COLOURS and min(shape[-3:-1]) > max(_COLOURS):
+        raise ImageError(
+            f"Expected a grayscale image in {name}, got an array of {sides(shape)}, which looks like "
+            "colours (RGB); convert it to grayscale, or name its axes."
+        )
     if not 2 <= ndim <= len(AXES):
         raise ImageError(f"Expected 2 to {len(AXES)} dimensions, got {ndim}; select the part to stain first.")
     return {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}[ndim]
@@ -181,12 +193,8 @@ def load_array(array: Any, axes: str | None = None, name: str = "image") -> Stac
         If the array is not a stack of grayscale planes.
     """
     data = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
-    if axes is None and len(data.shape) == 3 and data.shape[-1] in _COLOURS and min(data.shape[:2]) > max(_COLOURS):
-        raise ImageError(
-            f"Expected a grayscale image in {Path(name).name}, got an array of {sides(data.shape)}, which looks like "
-            "colours (RGB); convert it to grayscale, or name its axes."
-        )
-    return Stack(data, axes if axes is not None else guess_axes(len(data.shape)), name=Path(name).name)
+    name = Path(name).name
+    return Stack(data, axes if axes is not None else guess_axes(data.shape, name), name=name)
 
 
 def _require_axes(stack: Stack) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_mitostain.config import WeightSettings
+from napari_mitostain.errors import ImageError
 from napari_mitostain.weighting import Statistics, bands, ramp, tn_weights
 
 
@@ -116,7 +117,16 @@ def tn_loss(
     -------
     Tensor
         Scalar of float32, or of float64 if `prediction` or `target` is.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ, which tensors would be stretched to fit.
     """
+    if prediction.shape != target.shape:
+        raise ImageError(
+            f"Expected a stain of the target's shape {tuple(target.shape)}, got {tuple(prediction.shape)}; reshape it."
+        )
     wide = torch.promote_types(torch.promote_types(prediction.dtype, target.dtype), torch.float32)
     error = (prediction.to(wide) - target.to(wide).nan_to_num(0, 0, 0)).abs()
     return (batch_weights(target, settings, measured) * error).mean()

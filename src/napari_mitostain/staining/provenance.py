@@ -46,6 +46,8 @@ def provenance(
             "digitally_predicted": True,
             "model": model.card.name,
             "model_sha256": model.sha256,
+            "model_scaling": model.card.scaling.to_dict(),
+            "model_pixel_size_um": model.card.pixel_size_um,
             "settings": settings.to_dict(),
             "computed": dict(computed_here(settings) if computed is None else computed),
             "source": source,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
+from napari_mitostain.errors import ModelError
 from napari_mitostain.events import Event, RunDone, StartScored
 from napari_mitostain.model.generator import Generator as Network
 from napari_mitostain.model.loading import Model, load_model, save_model
@@ -94,9 +97,9 @@ class Keeper:
 
     def finish(self) -> Iterator[Event]:
         """Score the best model on the test pairs, once, and write it with its final card."""
-        best = self._at.best or {"epoch": self._at.epoch - 1, "step": self._at.step, "scores": {}}
-        weights = self._run.kept().get(best["epoch"])
-        generator = load_model(weights).generator if weights else (yield from self._settled())
+        best, generator = self._best()
+        if generator is None:
+            generator = yield from self._settled()
         scores = self._scores(best["scores"])
         if self._split.test:
             tester = Validator(Split(self._split.training, self._split.test), self._config.settings, self._frames)
@@ -110,6 +113,15 @@ class Keeper:
             epoch=best["epoch"] if best["scores"] else None,
             verdict=verdict,
         )
+
+    def _best(self) -> tuple[dict[str, Any], Network | None]:
+        """Return the best epoch and its generator, from either place where it lies; None if it has to be the last."""
+        if self._at.best:
+            for path in (self._run.kept().get(self._at.best["epoch"]), self._run.model):
+                if path is not None:
+                    with suppress(ModelError):  # deleted or damaged
+                        return self._at.best, load_model(path).generator
+        return {"epoch": self._at.epoch - 1, "step": self._at.step, "scores": {}}, None
 
     def _settled(self) -> Generator[Event, None, Network]:
         with device_there("validation"):

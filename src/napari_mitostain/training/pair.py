@@ -30,7 +30,8 @@ class Frame:
     target : ndarray of float32
         Fluorescence (Y, X) in [0, 1].
     threshold : float
-        Mean + 1 standard deviation of the whole plane's target: what is at least as bright counts as mitochondria.
+        Mean + 1 standard deviation of the whole plane's target: what is at least as bright counts as mitochondria. For
+        a constant target infinite: it shows none.
     is_finite : bool
         Whether all pixels of both images were finite; if not, the median of the others stands in.
     """
@@ -47,7 +48,8 @@ class Frame:
 
 def frame_of(brightfield: NDArray[np.float32], target: NDArray[np.float32], is_finite: bool = True) -> Frame:
     """Make a frame of a whole plane (Y, X), scaled brightfield and target in [0, 1]."""
-    return Frame(brightfield, target, float(target.mean() + target.std()), is_finite)
+    threshold = float(target.mean() + target.std()) if target.min() < target.max() else np.inf
+    return Frame(brightfield, target, threshold, is_finite)
 
 
 class Source(Protocol):

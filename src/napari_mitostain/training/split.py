@@ -106,7 +106,7 @@ def _drawn(sizes: dict[str, int], share: float, kept: int = 1) -> set[str]:
 
 
 def _named(wanted: str, acquisitions: list[str]) -> set[str]:
-    found = {name for name in acquisitions if name.endswith(wanted)}
+    found = {wanted} & set(acquisitions) or {name for name in acquisitions if name.endswith(wanted)}
     if not found:
         raise TrainingError(
             f"Expected an acquisition among {', '.join(acquisitions)}, got {wanted!r}; choose one of them."

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_mitostain.errors import ImageError
 from napari_mitostain.image import Stack
 from napari_mitostain.image.files import read_stack
 
@@ -98,6 +99,27 @@ def test_plain_zarr_array(tmp_path: Path, ramp: np.ndarray, form: Any) -> None:
 def test_plain_zarr_array_with_named_dimensions(tmp_path: Path, ramp: np.ndarray) -> None:
     zarr.create_array(tmp_path / "a.zarr", data=ramp, zarr_format=3, dimension_names=["t", "y", "x"])
     assert read_stack(tmp_path / "a.zarr").axes == "TYX"
+
+
+def test_dimensions_named_by_words(tmp_path: Path) -> None:
+    array = np.zeros((2, 3, 8, 9), np.uint8)
+    zarr.create_array(tmp_path / "a.zarr", data=array, zarr_format=3, dimension_names=["channel", "Time", "y", "x"])
+    assert read_stack(tmp_path / "a.zarr").axes == "CTYX"
+
+
+def test_plain_array_of_colours_is_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=np.zeros((64, 80, 3), np.uint8))
+    with pytest.raises(ImageError, match=r"grayscale image in a\.zarr, got an array of 64×80×3"):
+        read_stack(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("omero", [None, {"channels": None}])
+def test_optional_fields_may_be_null(tmp_path: Path, ramp: np.ndarray, omero: Any) -> None:
+    path = write_zarr(tmp_path / "a.zarr", ramp, ["z", "y", "x"], "0.4", [1.0, 0.1, 0.1])
+    group = zarr.open_group(path)
+    group.attrs["omero"] = omero
+    group.attrs["multiscales"] = [group.attrs["multiscales"][0] | {"coordinateTransformations": None}]  # type: ignore[index]
+    assert read_stack(path).axes == "ZYX"
 
 
 def test_missing_chunk_reads_as_fill_value(tmp_path: Path) -> None:

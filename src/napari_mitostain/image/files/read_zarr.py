@@ -18,7 +18,8 @@ from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.units import physical_scale
 from napari_mitostain.image.plane import AXES, UNITS, Stack, guess_axes
 
-_LETTER_OF_TYPE = {"time": "T", "channel": "C"}
+_LETTER_OF = {"time": "T", "channel": "C"}
+"""Axes by their type, and by names that are no letters."""
 
 
 def read_zarr(path: Path) -> Stack:
@@ -45,7 +46,7 @@ def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     letters = _letters([{"name": name or ""} for name in names]) if isinstance(names, Sequence) else ""
     named = len(set(letters)) == array.ndim and set(letters) <= set(AXES)
-    return Stack(FileArray(path, array), letters if named else guess_axes(array.ndim), name=path.name)
+    return Stack(FileArray(path, array), letters if named else guess_axes(array.shape, path.name), name=path.name)
 
 
 def _read_image(path: Path, group: zarr.Group) -> Stack:
@@ -85,12 +86,13 @@ def _count_from(group: zarr.Group, first: int) -> int:
 
 def _letters(axes: Sequence[Mapping[str, Any]]) -> str:
     """Name each axis by one letter, Q if its name is none of ours."""
-    letters = (_LETTER_OF_TYPE.get(axis.get("type", ""), str(axis["name"]).upper()) for axis in axes)
+    names = ((axis.get("type", ""), str(axis["name"])) for axis in axes)
+    letters = (_LETTER_OF.get(kind) or _LETTER_OF.get(name.lower(), name.upper()) for kind, name in names)
     return "".join(letter if len(letter) == 1 and letter in AXES else "Q" for letter in letters)
 
 
 def _steps(holder: Mapping[str, Any], ndim: int) -> list[float]:
-    transformations = holder.get("coordinateTransformations", [])
+    transformations = holder.get("coordinateTransformations") or []
     return next((each["scale"] for each in transformations if each.get("type") == "scale"), [1.0] * ndim)
 
 
@@ -100,5 +102,5 @@ def _spacing(letter: str, axis: Mapping[str, Any], step: float) -> tuple[float |
 
 
 def _channels(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    labels = [channel.get("label") for channel in attributes.get("omero", {}).get("channels", [])]
+    labels = [channel.get("label") for channel in (attributes.get("omero") or {}).get("channels") or []]
     return tuple(labels) if all(labels) else ()
