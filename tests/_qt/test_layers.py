@@ -6,7 +6,9 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.layers import Image
+from napari.utils.transforms._units import get_units_from_name
 
 from napari_mitostain._qt.layers import (
     carried,
@@ -16,8 +18,10 @@ from napari_mitostain._qt.layers import (
     layer_axes,
     layer_pixel_size,
     layer_stack,
+    middle_of_view,
     plane_in_view,
 )
+from napari_mitostain._qt.view_state import WorldPoint, camera_of
 from napari_mitostain.errors import ImageError
 
 
@@ -98,10 +102,39 @@ def test_rgb_is_refused():
 
 def test_plane_in_view_and_the_order_from_there():
     layer = Image(np.zeros((3, 5, 4, 4)), scale=(1, 2, 1, 1), translate=(0, 10, 0, 0))
-    assert plane_in_view(layer, "TZYX", (2, 16, 0, 0)) == (2, 3)
-    assert plane_in_view(layer, "TZYX", (99, -99, 0, 0)) == (2, 0)  # the nearest there is
+    assert plane_in_view(layer, "TZYX", WorldPoint((2, 16, 0, 0))) == (2, 3)
+    assert plane_in_view(layer, "TZYX", WorldPoint((99, -99, 0, 0))) == (2, 0)  # the nearest there is
     planes = [(t, z) for t in range(2) for z in range(3)]
     assert from_view(planes, (1, 1)) == [(1, 1), (1, 0), (1, 2), (0, 1), (0, 0), (0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("units", "values"),
+    [
+        (("um", "um", "um"), (6, 0, 0)),
+        (("nm", "nm", "nm"), (6000, 0, 0)),
+        (("s", "nm", "nm", "nm"), (5, 6000, 0, 0)),  # the axis of another layer before its own
+        (("pixel", "pixel", "pixel"), (6, 0, 0)),  # these were the viewer's until the layer was given its own
+        (None, (6, 0, 0)),  # the viewer's layers contradict each other
+        (("um", "um"), (6, 0, 0)),  # of a viewer that is about to have another axis
+    ],
+)
+def test_plane_at_a_point_in_units_of_the_viewer(units, values):
+    layer = Image(np.zeros((5, 4, 4)), scale=(2, 1, 1), units="um")
+    units = None if units is None else tuple(get_units_from_name(units))
+    assert plane_in_view(layer, "ZYX", WorldPoint(values, units)) == (3,)
+
+
+def test_middle_of_a_view_in_other_units():
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.zeros((5, 40, 40)), scale=(2, 0.5, 0.1), units="um")
+    camera_of(viewer).center = (0, 10, 3)
+    assert middle_of_view(viewer, layer, "ZYX") == (20, 30)
+    if not hasattr(viewer.dims, "units"):
+        pytest.skip("before 0.9 napari has each layer in its own units")
+    viewer.layers.units = ("nm", "nm", "nm")
+    camera_of(viewer).center = (0, 10_000, 3000)
+    assert middle_of_view(viewer, layer, "ZYX") == (20, 30)
 
 
 def test_transforms_lead_from_the_result_to_its_source():

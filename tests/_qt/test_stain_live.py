@@ -254,6 +254,30 @@ def test_napari_shows_what_is_stained(viewer, widget, cells, done, until):
     assert shown(viewer).contrast_limits != [0, 1]  # fitted to what is there
 
 
+@pytest.mark.parametrize(("own", "other"), [("um", "nm"), ("nm", "um")])
+def test_layer_in_other_units_than_the_viewer(viewer, widget, small_model, cells, done, until, own, other):
+    """Napari has all its layers in the smallest of their units, or in those that the user has set."""
+    if not hasattr(viewer.dims, "units"):
+        pytest.skip("before 0.9 napari has each layer in its own units")
+    scale = np.array([0.5, 0.1, 0.1]) * (1 if own == "um" else 1000)
+    viewer.add_image(cells, scale=scale, units=own, visible=False)
+    viewer.layers.units = (other,) * 3
+    viewer.dims.set_current_step(0, 1)
+    viewer.reset_view()
+    viewer.show()
+    turn_on(widget)
+    done()
+    assert widget.live._view.finest == (1,)
+    until(lambda: bool(viewer.screenshot(flash=False)[..., 0].any()))  # magenta, on black
+    np.testing.assert_allclose(shown(viewer)._data_view.max(), stain(cells, small_model, TILES)[1].max(), atol=ATOL)
+    camera_of(viewer).zoom *= 8
+    camera_of(viewer).center = tuple(np.array([0, 3.0, 3.0]) * (1 if other == "um" else 1000))
+    QCoreApplication.processEvents()
+    done()
+    assert widget.words.text().startswith("Live: what is in view is stained")
+    until(lambda: bool(viewer.screenshot(flash=False)[..., 0].any()))
+
+
 def test_chosen_channel(viewer, widget, small_model, cells, done):
     image = np.stack([cells, cells[::-1] // 2 + 9], axis=1)  # (Z, C, Y, X)
     source = viewer.add_image(image, axis_labels=("z", "channel", "y", "x"))

@@ -21,6 +21,7 @@ from napari_mitostain._qt import stain_run
 from napari_mitostain._qt.stain_job import stain_job
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.stain_run import contrast_of, make_plan
+from napari_mitostain._qt.view_state import WorldPoint
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError
 from napari_mitostain.model.device import available_devices
@@ -527,7 +528,7 @@ def test_torch_gets_its_core_back(viewer, cells, small_model, monkeypatch):
     torch.set_num_threads(len(cores))
     try:
         layer = viewer.add_image(cells)
-        events = stain_job(make_plan(layer, StainRequest(layer, model="small"), viewer.dims.point))
+        events = stain_job(make_plan(layer, StainRequest(layer, model="small"), WorldPoint.of(viewer)))
         next(events)
         assert torch.get_num_threads() == len(cores) - 1
         events.close()

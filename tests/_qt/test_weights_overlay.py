@@ -121,6 +121,22 @@ def test_layers_lie_on_their_source(viewer, overlay, fluorescence, done):
             assert (layer.units, layer.axis_labels) == (source.units, source.axis_labels)
 
 
+def test_viewer_in_other_units_than_the_layer(viewer, overlay, fluorescence, done):
+    if not hasattr(viewer.dims, "units"):
+        pytest.skip("before 0.9 napari has each layer in its own units")
+    overlay.follow(viewer.add_image(fluorescence, scale=(0.5, 0.1, 0.1), units="um"))
+    viewer.dims.set_current_step(0, 1)
+    viewer.layers.units = ("nm", "nm", "nm")
+    done()
+    step = viewer.dims.current_step[0]  # as far along the longer axis as napari leaves it
+    np.testing.assert_array_equal(shown(viewer).data[0], tn_weights(fluorescence[step]))
+    for z in (3, 1):
+        viewer.dims.set_current_step(0, z)
+        done()
+        np.testing.assert_array_equal(shown(viewer).data[0], tn_weights(fluorescence[z]))
+        assert shown(viewer)._data_view.any()  # it is in view
+
+
 def test_source_moved_in_view(viewer, overlay, fluorescence, done):
     source = viewer.add_image(fluorescence[0])
     overlay.follow(source)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 from napari.utils.transforms import Affine
+from numpy.typing import NDArray
 
-from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.view_state import WorldPoint, camera_of
 from napari_mitostain.errors import ImageError
 from napari_mitostain.image import UNITS, PlaneIndex, Stack
 
@@ -120,7 +121,7 @@ def layer_pixel_size(layer: Image) -> float | None:
     return _in_unit(layer, _named(layer).index("Y"), UNITS["Y"])
 
 
-def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex:
+def plane_in_view(layer: Image, axes: str, point: WorldPoint) -> PlaneIndex:
     """Return the plane of a layer that lies at a point of the world, or the nearest to it.
 
     Parameters
@@ -128,20 +129,20 @@ def plane_in_view(layer: Image, axes: str, point: Sequence[float]) -> PlaneIndex
     layer : Image
     axes : str
         Of its stack.
-    point : sequence of float
-        Such as ``viewer.dims.point``.
+    point : WorldPoint
     """
-    position = np.rint(np.nan_to_num(layer.world_to_data(point))).astype(int)
+    position = np.rint(_in_data(layer, point)).astype(int)
     inside = np.clip(position, 0, np.array(_data(layer).shape) - 1)
     return tuple(int(i) for i, axis in zip(inside, axes, strict=True) if axis not in "YX")
 
 
 def middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
     """Return the row and the column of a layer in the middle of the canvas."""
-    point = list(viewer.dims.point)
+    point = WorldPoint.of(viewer)
+    middle = list(point.values)
     for axis, place in zip(viewer.dims.displayed, camera_of(viewer).center[-len(viewer.dims.displayed) :], strict=True):
-        point[axis] = place
-    position = np.nan_to_num(layer.world_to_data(point))
+        middle[axis] = place
+    position = _in_data(layer, replace(point, values=tuple(middle)))
     return int(position[axes.index("Y")]), int(position[axes.index("X")])
 
 
@@ -163,6 +164,29 @@ def carried(layer: Image, origin: Sequence[float]) -> dict[str, Any]:
         scale=layer.scale, rotate=layer.rotate, shear=layer.shear, translate=layer.translate, ndim=layer.ndim
     )
     return {name: getattr(layer, name) for name in _TRANSFORMS} | {"translate": placed(np.asarray(origin, float))}
+
+
+def unit_factors(layer: Image, point: WorldPoint) -> list[float]:
+    """Return what the last values of a point are multiplied by to be in a layer's units, as napari does to slice it.
+
+    A layer that has just been given other units is told of before the viewer has taken them up: nothing is known then.
+    """
+    units = [*(point.units or ())][-layer.ndim :]
+    if len(units) < layer.ndim:
+        return [1.0] * layer.ndim
+    return [
+        float((1 * unit).to(own).magnitude) if unit != own and unit.is_compatible_with(own) else 1.0
+        for unit, own in zip(units, layer.units, strict=True)
+    ]
+
+
+def _in_data(layer: Image, point: WorldPoint) -> NDArray[np.float64]:
+    """Return the position of a point in a layer's pixels."""
+    values = np.zeros(layer.ndim)
+    own = point.values[-layer.ndim :]
+    values[layer.ndim - len(own) :] = own
+    position: NDArray[np.float64] = np.nan_to_num(layer.world_to_data(values * unit_factors(layer, point)))
+    return position
 
 
 def _named(layer: Image) -> list[str]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.view_state import camera_of, point_events
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_VIEW, _CAMERA = ("point", "order", "ndisplay"), ("center", "zoom")
+_VIEW, _CAMERA = ("order", "ndisplay"), ("center", "zoom")
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 _CONTENT = ("data", "axis_labels")
 
@@ -58,7 +58,11 @@ class LiveEvents(QObject):
     def _listen(self, source: Image, how: str) -> None:
         viewer, camera = self._viewer, camera_of(self._viewer)
         heard = {
-            self._on_move: [*(viewer.dims.events[name] for name in _VIEW), *(camera.events[name] for name in _CAMERA)],
+            self._on_move: [
+                *point_events(viewer),
+                *(viewer.dims.events[name] for name in _VIEW),
+                *(camera.events[name] for name in _CAMERA),
+            ],
             self._on_place: [source.events[name] for name in _PLACE],
             self._on_content: [source.events[name] for name in _CONTENT],
             self._on_slice: [source.events.set_data],

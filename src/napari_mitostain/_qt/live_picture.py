@@ -11,13 +11,14 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
-from napari_mitostain._qt.layers import carried
+from napari_mitostain._qt.layers import carried, unit_factors
 from napari_mitostain._qt.live_array import LiveArray, Stained
 from napari_mitostain._qt.live_tiles import LiveTiles
 from napari_mitostain._qt.live_view import LiveAxes
 from napari_mitostain._qt.plane_layers import move_layer
 from napari_mitostain._qt.result_layer import METADATA, add_beside
 from napari_mitostain._qt.stain_run import LOOK, contrast_of
+from napari_mitostain._qt.view_state import WorldPoint
 from napari_mitostain.image import PlaneIndex
 from napari_mitostain.tiling import Box
 
@@ -148,7 +149,13 @@ class LivePicture(QObject):
             self._viewer.layers.remove(layer)
 
     def _transforms(self, of: LiveAxes) -> dict[str, Any]:
-        return carried(self._source, [of.channel if axis == "C" else 0 for axis in of.axes])
+        """Lay the stain on its source, in the units of the viewer: napari draws no levels of other units right."""
+        found = carried(self._source, [of.channel if axis == "C" else 0 for axis in of.axes])
+        point = WorldPoint.of(self._viewer)
+        if point.units is None or {*(factors := unit_factors(self._source, point))} == {1.0}:
+            return found
+        own = found["affine"].affine_matrix
+        return found | {"affine": own / np.array([[*factors, 1.0]]).T, "units": point.units[-len(factors) :]}
 
 
 def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:

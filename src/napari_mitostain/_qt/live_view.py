@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image
 
-from napari_mitostain._qt.layers import layer_levels, middle_of_view, plane_in_view
+from napari_mitostain._qt.layers import layer_levels, middle_of_view, plane_in_view, unit_factors
+from napari_mitostain._qt.view_state import WorldPoint
 from napari_mitostain.image import PlaneIndex, Stack
 from napari_mitostain.tiling import Box
 
@@ -113,21 +114,33 @@ def view_of(viewer: Viewer, layer: Image, of: LiveAxes) -> LiveView | None:
     if {of.axes[axis - leading] if axis >= leading else "" for axis in dims.displayed} != {"Y", "X"}:
         return None
     level = layer.data_level if layer.multiscale else 0
-    in_view = plane_in_view(layer, of.axes, dims.point)
+    point = WorldPoint.of(viewer)
+    in_view = plane_in_view(layer, of.axes, point)
     finest = of.of_channel(in_view)
+    rows, columns = _box_in_view(layer, of, level, point)
+    row, column = (middle / of.width(level) for middle in middle_of_view(viewer, layer, of.axes))
+    centre = (float(np.clip(row, rows.start, rows.stop)), float(np.clip(column, columns.start, columns.stop)))
+    beside = dims.axis_labels[leading + of.axes.index("C")] if finest != in_view else ""
+    return LiveView(level, finest, of.at_level(finest, level), (rows, columns), centre, beside)
+
+
+def _box_in_view(layer: Image, of: LiveAxes, level: int, point: WorldPoint) -> Box:
+    """Return the rows and columns that napari draws of a level, all where that is not known.
+
+    The corners that napari tells are wrong where the viewer is in other units than the layer. Of levels, though, it
+    draws what lies between these corners; a layer without levels it draws whole.
+    """
     shape = of.stacks[level].plane_shape
     sides = [of.axes.index("Y"), of.axes.index("X")]
     first, last = layer.corner_pixels[0][sides], layer.corner_pixels[1][sides]
-    if not (last > first).all():  # nothing was drawn yet
+    is_told = layer.multiscale or {*unit_factors(layer, point)} == {1.0}
+    if not is_told or not (last > first).all():  # or nothing was drawn yet
         first, last = np.zeros(2, int), np.array(shape) - 1
     rows, columns = (
         slice(min(max(int(a), 0), length - 1), min(int(b) + 1, length))
         for a, b, length in zip(first, last, shape, strict=True)
     )
-    row, column = (middle / of.width(level) for middle in middle_of_view(viewer, layer, of.axes))
-    centre = (float(np.clip(row, rows.start, rows.stop)), float(np.clip(column, columns.start, columns.stop)))
-    beside = dims.axis_labels[leading + of.axes.index("C")] if finest != in_view else ""
-    return LiveView(level, finest, of.at_level(finest, level), (rows, columns), centre, beside)
+    return rows, columns
 
 
 def neighbours(view: LiveView, of: LiveAxes, axis: int, direction: int) -> Iterator[LiveView]:

@@ -29,7 +29,7 @@ from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import result_kind
 from napari_mitostain._qt.rows import narrowed, renew_choices
-from napari_mitostain._qt.view_state import ViewState, camera_of
+from napari_mitostain._qt.view_state import ViewState, WorldPoint, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
 from napari_mitostain.weighting import BAND_NAMES, LossView
 
@@ -153,7 +153,7 @@ class LossSection(QWidget):
         except MitostainError as error:
             self.failed.emit(error)
             return
-        point = self._viewer.dims.point if self._before is None else self._before.point
+        point = WorldPoint.of(self._viewer) if self._before is None else self._before.point
         index = plane_in_view(stain, stack.axes, point)
         self._latest.ask(partial(look_at_loss, self._seen, stack, index))
 

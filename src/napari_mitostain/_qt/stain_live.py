@@ -150,6 +150,7 @@ class LiveStain(QObject):
         """Stain what is in view now."""
         if self._source is None or self._of is None or self.picture is None or self.tiles.source is None:
             return
+        self.picture.follow(self._of)  # the viewer may have other units now
         view = view_of(self._viewer, self._source, self._of)
         if view is None or self.tiles.source.levels[view.level] is None:
             self._view = None

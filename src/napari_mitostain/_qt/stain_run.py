@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from napari_mitostain._qt.layers import carried, from_view, layer_stack, plane_i
 from napari_mitostain._qt.result_layer import ResultLayer, empty_result, find_result
 from napari_mitostain._qt.stain_job import ModelLoaded, StainPlan
 from napari_mitostain._qt.stain_request import StainRequest
+from napari_mitostain._qt.view_state import WorldPoint
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, PlaneDone, TileDone
 from napari_mitostain.image import PlaneIndex
@@ -57,7 +58,7 @@ class StainRun:
 
     def __init__(self, viewer: Viewer, layer: Image, request: StainRequest, seen: LiveSeen | None = None) -> None:
         self._viewer = viewer
-        plan = make_plan(layer, request, viewer.dims.point)
+        plan = make_plan(layer, request, WorldPoint.of(viewer))
         self.plan = plan if seen is None else replace(plan, known=seen.tiles)
         look = {} if seen is None else seen.look
         replaced = find_result(viewer, layer, "stain") if request.repeat == "replace" else None
@@ -97,7 +98,7 @@ class StainRun:
         leading = dims.ndim - len(axes)  # axes of other layers, which this one lacks
         if {axes[axis - leading] if axis >= leading else "" for axis in dims.displayed} != {"Y", "X"}:
             return [True] * len(planes)
-        seen = np.add(plane_in_view(layer, axes, dims.point), self.plan.origin)
+        seen = np.add(plane_in_view(layer, axes, WorldPoint.of(self._viewer)), self.plan.origin)
         return [plane == tuple(seen) for plane in planes]
 
 
@@ -111,15 +112,15 @@ def objection(request: StainRequest) -> str:
     return ""
 
 
-def make_plan(layer: Image, request: StainRequest, point: Sequence[float]) -> StainPlan:
+def make_plan(layer: Image, request: StainRequest, point: WorldPoint) -> StainPlan:
     """Freeze a request: which planes, in which order, into which array.
 
     Parameters
     ----------
     layer : Image
     request : StainRequest
-    point : sequence of float
-        Of the world, that is in view.
+    point : WorldPoint
+        That is in view.
     """
     stack = layer_stack(layer, request.channel_axis)
     planes = from_view(stack.planes(request.channel), plane_in_view(layer, stack.axes, point))

@@ -1,4 +1,4 @@
-"""How a viewer looks, to be brought back after something has taken it over."""
+"""Where a viewer looks; and how it looks, to be brought back after something has taken it over."""
 
 from __future__ import annotations
 
@@ -18,12 +18,39 @@ def camera_of(viewer: Viewer) -> Any:
 
 
 @dataclass(frozen=True)
+class WorldPoint:
+    """A point of a viewer's world.
+
+    Attributes
+    ----------
+    values : tuple of float
+        One for each axis.
+    units : tuple of pint.Unit, optional
+        In which the values are; None in a napari before 0.9, or where layers contradict each other: in the layers' own.
+    """
+
+    values: tuple[float, ...]
+    units: tuple[Any, ...] | None = None
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> WorldPoint:
+        """Take down where the sliders are."""
+        return cls(viewer.dims.point, getattr(viewer.dims, "units", None))
+
+
+def point_events(viewer: Viewer) -> list[Any]:
+    """Return the emitters that tell of another point; its units follow its values, in an event of their own."""
+    events = viewer.dims.events
+    return [events[name] for name in ("point", "units") if name in events.emitters]
+
+
+@dataclass(frozen=True)
 class ViewState:
     """Which layers are seen, and from where."""
 
     visible: tuple[Layer, ...]
     active: Layer | None
-    point: tuple[float, ...]
+    point: WorldPoint
     displays: int
     camera: dict[str, Any]
 
@@ -32,7 +59,7 @@ class ViewState:
         """Take down the state of a viewer."""
         camera = {name: getattr(camera_of(viewer), name) for name in _CAMERA}
         shown = tuple(layer for layer in viewer.layers if layer.visible)
-        return cls(shown, viewer.layers.selection.active, viewer.dims.point, viewer.dims.ndisplay, camera)
+        return cls(shown, viewer.layers.selection.active, WorldPoint.of(viewer), viewer.dims.ndisplay, camera)
 
     def bring_back(self, viewer: Viewer) -> None:
         """Give a viewer this state again, as far as its layers are still there."""
@@ -41,6 +68,8 @@ class ViewState:
         if self.active in viewer.layers:
             viewer.layers.selection.active = self.active
         viewer.dims.ndisplay = self.displays
-        viewer.dims.set_point(range(min(viewer.dims.ndim, len(self.point))), self.point[: viewer.dims.ndim])
+        viewer.dims.set_point(
+            range(min(viewer.dims.ndim, len(self.point.values))), self.point.values[: viewer.dims.ndim]
+        )
         for name, value in self.camera.items():
             setattr(camera_of(viewer), name, value)

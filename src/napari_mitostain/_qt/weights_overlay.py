@@ -14,7 +14,7 @@ from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, middle_of_view, plane_in_view
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
-from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.view_state import WorldPoint, camera_of, point_events
 from napari_mitostain._qt.weights_job import StackMeasured, measure_job
 from napari_mitostain._qt.weights_layers import KINDS, show_weights
 from napari_mitostain.config import WeightSettings
@@ -114,13 +114,14 @@ class WeightsOverlay(QObject):
             return self._request.index, self._request.at
         assert self._source is not None
         assert self._stack is not None
-        index = plane_in_view(self._source, self._stack.axes, self._viewer.dims.point)
+        index = plane_in_view(self._source, self._stack.axes, WorldPoint.of(self._viewer))
         return index, middle_of_view(self._viewer, self._source, self._stack.axes)
 
     def close(self) -> None:
         """Stop, and take the layers away."""
         self._leave()
-        self._viewer.dims.events.point.disconnect(self._on_view)
+        for event in point_events(self._viewer):
+            event.disconnect(self._on_view)
         camera_of(self._viewer).events.center.disconnect(self._on_camera)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
@@ -129,7 +130,8 @@ class WeightsOverlay(QObject):
         self._latest.failed.connect(self.failed)
         self.runner.received.connect(self._on_measured)
         self.runner.ended.connect(self._on_measurement_ended)
-        self._viewer.dims.events.point.connect(self._on_view)
+        for event in point_events(self._viewer):
+            event.connect(self._on_view)
         camera_of(self._viewer).events.center.connect(self._on_camera)
         self._viewer.layers.events.removed.connect(self._on_removed)
 
