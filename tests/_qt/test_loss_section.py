@@ -240,6 +240,20 @@ def test_landscape_follows_the_settings(viewer, landscape, done):
     np.testing.assert_array_equal(after, viewer.layers["loss before weighting"].data[2])
 
 
+@pytest.mark.parametrize("change", ["gone", "come"])
+def test_point_comes_back_when_an_axis_has_gone_or_come(viewer, shown, until, change):
+    if change == "gone":
+        viewer.add_points([[7, 0, 5, 5]], name="tracks")
+    viewer.dims.set_point(viewer.dims.ndim - 3, 3)
+    shown.loss.landscape.click()
+    if change == "gone":
+        viewer.layers.remove("tracks")
+    else:
+        viewer.add_points([[7, 0, 5, 5]], name="tracks")
+    shown.loss.landscape.click()
+    assert viewer.dims.point[-3] == 3
+
+
 @pytest.mark.parametrize("leave", ["dock", "target"])
 def test_leaving_with_the_landscape_on(viewer, landscape, target, until, leave):
     if leave == "dock":

@@ -68,8 +68,7 @@ class ViewState:
         if self.active in viewer.layers:
             viewer.layers.selection.active = self.active
         viewer.dims.ndisplay = self.displays
-        viewer.dims.set_point(
-            range(min(viewer.dims.ndim, len(self.point.values))), self.point.values[: viewer.dims.ndim]
-        )
+        last = min(viewer.dims.ndim, len(self.point.values))  # axes that came or went did so before the others
+        viewer.dims.set_point(range(viewer.dims.ndim - last, viewer.dims.ndim), self.point.values[-last:])
         for name, value in self.camera.items():
             setattr(camera_of(viewer), name, value)
