@@ -208,8 +208,9 @@ def test_landscape_off_leaves_the_view_as_it_was(viewer, shown):
         seen = [(layer.name, layer.visible) for layer in viewer.layers]
         camera = camera_of(viewer)
         view = [camera.zoom, *camera.center[-2:], *camera.angles]
-        return [seen, view, viewer.dims.ndisplay, viewer.dims.point, viewer.layers.selection.active]
+        return [seen, view, viewer.dims.ndisplay, viewer.dims.point, {*viewer.layers.selection}]
 
+    viewer.layers.selection = {viewer.layers["stain"], viewer.layers["target"]}
     before = state()
     shown.loss.landscape.click()
     assert viewer.dims.ndisplay == 3

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.layers import Image
 
 from napari_mitostain._qt import result_layer
-from napari_mitostain._qt.result_layer import ResultLayer, empty_result, find_result
+from napari_mitostain._qt.result_layer import ResultLayer, add_beside, empty_result, find_result
 from napari_mitostain.errors import FileError
 
 
@@ -40,6 +41,15 @@ def test_room_for_a_large_result_is_taken_before_it_is_filled(monkeypatch):
     with pytest.raises(FileError, match=r"Expected 0\.0 GB of room in .* got No space left on device; choose"):
         empty_result((30, 40))
     assert taken == [(0, 30 * 40 * 4)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_layer_that_is_added_leaves_the_selection(viewer, cells, count):
+    selected = {viewer.add_image(cells, name=str(number)) for number in range(count)}
+    viewer.add_image(cells, name="not selected")
+    viewer.layers.selection = selected
+    add_beside(viewer, Image(cells))
+    assert {*viewer.layers.selection} == selected
 
 
 class TestTwoRunsIntoOneLayer:

@@ -145,10 +145,10 @@ class ResultLayer:
 
 
 def add_beside(viewer: Viewer, layer: Layer) -> None:
-    """Add a layer and leave the selection: the user goes on with the layer at hand."""
-    active = viewer.layers.selection.active
+    """Add a layer and leave the selection: the user goes on with the layers at hand."""
+    selected = {*viewer.layers.selection}
     viewer.add_layer(layer)
-    viewer.layers.selection.active = active
+    viewer.layers.selection = selected
 
 
 def image_choices(viewer: Viewer) -> list[tuple[str, Image | None]]:

@@ -49,7 +49,7 @@ class ViewState:
     """Which layers are seen, and from where."""
 
     visible: tuple[Layer, ...]
-    active: Layer | None
+    selected: frozenset[Layer]
     point: WorldPoint
     displays: int
     camera: dict[str, Any]
@@ -59,14 +59,15 @@ class ViewState:
         """Take down the state of a viewer."""
         camera = {name: getattr(camera_of(viewer), name) for name in _CAMERA}
         shown = tuple(layer for layer in viewer.layers if layer.visible)
-        return cls(shown, viewer.layers.selection.active, WorldPoint.of(viewer), viewer.dims.ndisplay, camera)
+        selected = frozenset(viewer.layers.selection)
+        return cls(shown, selected, WorldPoint.of(viewer), viewer.dims.ndisplay, camera)
 
     def bring_back(self, viewer: Viewer) -> None:
         """Give a viewer this state again, as far as its layers are still there."""
         for layer in self.visible:
             layer.visible = True
-        if self.active in viewer.layers:
-            viewer.layers.selection.active = self.active
+        if left := self.selected & {*viewer.layers}:
+            viewer.layers.selection = left
         viewer.dims.ndisplay = self.displays
         last = min(viewer.dims.ndim, len(self.point.values))  # axes that came or went did so before the others
         viewer.dims.set_point(range(viewer.dims.ndim - last, viewer.dims.ndim), self.point.values[-last:])
