@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_mitostain.cli import models
 from napari_mitostain.errors import MitostainError
 
 COMMANDS = ["demo", "stain", "weights", "train", "evaluate", "models", "benchmark"]
@@ -92,3 +93,25 @@ def test_error_of_the_program_itself_is_not_hidden(
 def test_all_errors_are_ours_and_builtins_too() -> None:
     for kind in MitostainError.__subclasses__():
         assert issubclass(kind, (ValueError, OSError, RuntimeError))
+
+
+def test_place_that_may_not_be_read_is_one_sentence(
+    mitostain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "locked"))
+
+    monkeypatch.setattr(models, "run_list", refuse)
+    done = mitostain("models", "list")
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert f"got {tmp_path / 'locked'} (Permission denied)" in done.err
+
+
+def test_failure_without_a_place_is_a_bug_and_no_sentence(mitostain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError("what nobody thought of")
+
+    monkeypatch.setattr(models, "run_list", fail)
+    with pytest.raises(OSError, match="what nobody thought of"):
+        mitostain("models", "list")

@@ -10,7 +10,7 @@ import pytest
 
 from napari_mitostain.model import library
 from napari_mitostain.model.library import DEFAULT_MODEL
-from napari_mitostain.model.loading import Model, save_model
+from napari_mitostain.model.loading import Model, load_model, save_model
 
 
 def test_list_names_the_bundled_model_and_the_users_own(mitostain: Any, tiny_model: Model) -> None:
@@ -40,6 +40,48 @@ def test_broken_card_of_one_model_does_not_hide_the_others(
     assert done.status == 0
     assert any(line.split()[0] == DEFAULT_MODEL for line in done.out.splitlines())
     assert "broken.json" in done.err
+
+
+def test_model_is_exported_and_imported_again(
+    mitostain: Any, tmp_path: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "user_models", lambda: tmp_path / "own")
+    (tmp_path / "run").mkdir()
+    saved = save_model(tiny_model, tmp_path / "run" / "model.safetensors")
+    out = tmp_path / "elsewhere" / "given.safetensors"
+    assert mitostain("models", "export", tmp_path / "run", out).status == 0
+    again = mitostain("models", "export", tmp_path / "run", out)
+    assert again.status == 2
+    assert "which exists; add --overwrite" in again.err
+    assert mitostain("models", "export", tmp_path / "run", out, "--overwrite").status == 0
+    assert mitostain("models", "import", out, "--name", "mine").out == "Imported as mine\n"
+    assert mitostain("models", "import", out, "--name", "mine").out == "Imported as mine 2\n"
+    assert load_model("mine").sha256 == saved.sha256
+    assert mitostain("models", "show", "mine", "--json").json["name"] == "mine"
+
+
+@pytest.mark.parametrize("name", ["out.pt", "out.tif", "out"])
+def test_export_of_another_kind_is_refused(mitostain: Any, tmp_path: Path, model_file: Path, name: str) -> None:
+    done = mitostain("models", "export", model_file, tmp_path / name)
+    assert done.status == 2
+    assert "Expected a name ending in .safetensors" in done.err
+    assert not (tmp_path / name).exists()
+
+
+def test_export_onto_itself_is_refused(mitostain: Any, model_file: Path) -> None:
+    before = model_file.read_bytes()
+    assert mitostain("models", "export", model_file, model_file, "--overwrite").status == 2
+    assert model_file.read_bytes() == before
+
+
+def test_import_of_weights_that_do_not_fit_their_card_is_refused(
+    mitostain: Any, tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "user_models", lambda: tmp_path / "own")
+    card = model_file.with_suffix(".json")
+    card.write_text(card.read_text().replace('"base_channels": ', '"base_channels": 1'))
+    assert mitostain("models", "import", model_file).status == 2
+    assert not (tmp_path / "own").exists()
 
 
 def test_show_prints_what_a_user_must_know(mitostain: Any, model_file: Path) -> None:

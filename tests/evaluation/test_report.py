@@ -144,7 +144,7 @@ def test_channel_of_the_target_is_chosen_and_otherwise_told() -> None:
     assert report.notices == ("both.tif has 2 channels, of which the first is taken.",)  # of the brightfield
     first = evaluate(fluorescence, target)
     assert first.mean.pearson < 0.9
-    assert ["choose another with --channel" in notice for notice in first.notices] == [True]
+    assert ["choose another by its number" in notice for notice in first.notices] == [True]
     with pytest.raises(ImageError, match="channel from 0 to 1"):
         evaluate(fluorescence, target, channel=2)
 

@@ -61,6 +61,7 @@ def test_stain_keeps_the_shape_of_its_input_in_planes_and_tiles(
     assert seen[: cells.shape[0] - margin, : cells.shape[1] - margin].all()
 
 
+@pytest.mark.filterwarnings("ignore:Not resampled")
 @pytest.mark.parametrize("pixel_size", [None, 0.1, 0.10005])
 def test_unknown_or_equal_pixel_size_changes_nothing(
     tiny_model: Model, cells: np.ndarray, pixel_size: float | None

@@ -234,7 +234,9 @@ def test_disk_that_fills_up_later_costs_no_plane_that_is_finished(
     assert not (tmp_path / "out.tif").exists()
     events = list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
     assert sum(isinstance(event, PlaneDone) for event in events) == 2
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), stain(planes, tiny_model, EXACT, "TCYX")[:, 0])
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "out.tif"), stain(planes, tiny_model, EXACT, "TCYX", 0)[:, 0]
+    )
 
 
 def test_disk_too_small_is_noticed_before_any_work(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import dask.array
 import numpy as np
 import pytest
 import tifffile
+import torch
 import zarr
 
 from napari_mitostain.config import StainSettings
@@ -68,7 +71,7 @@ def test_every_order_of_axes_gives_the_same_stain(tiny_model: Model, stack: np.n
 def test_missing_axes(tiny_model: Model, stack: np.ndarray, axes: str) -> None:
     part = stack[tuple(slice(None) if axis in axes else 0 for axis in "TCZYX")]
     ordered = part.transpose(["".join(a for a in "TCZYX" if a in axes).index(axis) for axis in axes])
-    result = stain(ordered, tiny_model, EXACT, axes=axes)
+    result = stain(ordered, tiny_model, EXACT, axes=axes, channel=0)
     assert result.shape == tuple(1 if axis == "C" else SHAPE[axis] for axis in axes)
     first = result[tuple(slice(None) if axis in "YX" else 0 for axis in axes)]
     expected = stain(stack[0, 0, 0], tiny_model, EXACT)
@@ -91,9 +94,32 @@ def test_channel_that_is_not_there(tiny_model: Model, stack: np.ndarray, channel
 
 
 def test_numpy_dask_and_zarr_give_equal_stains(tiny_model: Model, stack: np.ndarray) -> None:
-    expected = stain(stack, tiny_model, EXACT)
+    expected = stain(stack, tiny_model, EXACT, channel=0)
     for array in (dask.array.from_array(stack, chunks=(1, 2, 1, 11, 26)), zarr.array(stack, chunks=(2, 1, 1, 21, 13))):
-        np.testing.assert_array_equal(stain(array, tiny_model, EXACT), expected)
+        np.testing.assert_array_equal(stain(array, tiny_model, EXACT, channel=0), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [(EXACT, "has 2 channels"), (replace(EXACT, resample=True), "Not resampled")]
+)
+def test_what_the_user_should_know_comes_as_a_warning(
+    tiny_model: Model, stack: np.ndarray, settings: StainSettings, message: str
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stain(stack, tiny_model, settings)
+    assert sum(message in str(warning.message) for warning in caught) == 1
+
+
+def test_tensors_are_stained_as_arrays_are(tiny_model: Model, stack: np.ndarray) -> None:
+    plane = stack[0, 0, 0].astype(np.float32)
+    np.testing.assert_array_equal(stain(torch.from_numpy(plane), tiny_model, EXACT), stain(plane, tiny_model, EXACT))
+
+
+def test_resolutions_of_one_image_are_refused(tiny_model: Model, stack: np.ndarray) -> None:
+    plane = stack[0, 0, 0]
+    with pytest.raises(ImageError, match="got several of different shapes; give one of them"):
+        stain([plane, plane[::2, ::2]], tiny_model, EXACT)
 
 
 def test_planes_are_loaded_one_at_a_time_and_once(tiny_model: Model, stack: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from napari_mitostain.errors import FileError, TrainingError
 from napari_mitostain.events import PASSING, Event, Finding, Notice, RunDone, RunStarted, StartScored
 from napari_mitostain.image import Stack
 from napari_mitostain.model.library import load_card
-from napari_mitostain.model.loading import Model, load_model
+from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.scoring import score
 from napari_mitostain.staining import stain
 from napari_mitostain.training import registry
@@ -242,6 +243,26 @@ def test_training_starts_from_the_model_given(
     model = load_model(tmp_path / "run" / "model.safetensors")
     assert (model.card.base_channels, model.card.depth) == (4, 2)
     assert not torch.equal(model.generator.head.weight, tiny_model.generator.head.weight)
+
+
+def test_training_starts_from_a_model_by_its_name(
+    pairs: list[Pair], tmp_path: Path, tiny: TrainSettings, tiny_model: Model
+) -> None:
+    save_model(tiny_model, tmp_path / "own.safetensors")
+    list(train(pairs, tmp_path / "run", tiny, str(tmp_path / "own.safetensors")))
+    assert RunFolder(tmp_path / "run").config().init == tiny_model.card.name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where names of files are text")
+def test_names_that_are_no_text_train_and_resume(
+    pairs_folder: Callable[..., Path], tiny: TrainSettings, tmp_path: Path
+) -> None:
+    latin = "\udce9"  # what Python makes of a byte that is no UTF-8
+    folder, run = pairs_folder(f"a{latin}_t1.tif", "b_t1.tif"), tmp_path / f"run{latin}"
+    list(train(folder, run, tiny))
+    *_, done = train(None, run, tiny, resume=True)
+    assert isinstance(done, RunDone)
+    assert load_model(run).card.name == f"run{latin}"
 
 
 def test_model_of_a_run_loads_and_stains(pairs: list[Pair], tmp_path: Path, tiny: TrainSettings) -> None:

@@ -53,6 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MitostainError as error:
         print(f"mitostain: {error}", file=sys.stderr)
         return WRONG_INPUT
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"mitostain: Expected a place that can be used, got {error.filename} ({error.strerror}); get the right to "
+            "use it or choose another.",
+            file=sys.stderr,
+        )
+        return WRONG_INPUT
     except MemoryError as error:
         print(
             f"mitostain: Expected memory for whole planes, got too little ({error}); close other programs.",

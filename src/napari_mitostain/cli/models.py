@@ -1,4 +1,4 @@
-"""`mitostain models`: which models are installed, their cards, and how to be rid of one."""
+"""`mitostain models`: which models are installed, their cards, and how they come, go elsewhere, or are removed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 
-from napari_mitostain.cli.options import add_json
+from napari_mitostain.cli.options import add_json, path
 from napari_mitostain.errors import ModelError
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = commands.add_parser("models", help="list the installed models, show a card, remove one")
+    parser = commands.add_parser("models", help="list the installed models, show, import, export or remove one")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="names and summaries of the installed models, and the folder of your own")
     add_json(listing)
@@ -21,6 +21,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     showing.add_argument("model", help="an installed model's name, a .safetensors file, or the folder of a run")
     add_json(showing)
     showing.set_defaults(run=run_show)
+    importing = actions.add_parser("import", help="copy a model to your own, by whose name it then is chosen")
+    importing.add_argument("file", help="a .safetensors file with its .json card, or the folder of a run")
+    importing.add_argument("--name", help="by default that on its card")
+    importing.set_defaults(run=run_import)
+    exporting = actions.add_parser("export", help="copy a model to a file, its card beside it")
+    exporting.add_argument("model", help="an installed model's name, a .safetensors file, or the folder of a run")
+    exporting.add_argument("file", type=path, help="ends in .safetensors")
+    exporting.add_argument("--format", choices=["mitostain"], default="mitostain", help="safetensors and a JSON card")
+    exporting.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    exporting.set_defaults(run=run_export)
     removing = actions.add_parser("remove", help="delete a model of your own")
     removing.add_argument("model", help="its name")
     removing.set_defaults(run=run_remove)
@@ -31,9 +41,9 @@ def run_list(arguments: argparse.Namespace) -> None:
     from napari_mitostain.model.library import load_card, model_files, user_models
 
     summaries = {}
-    for name, path in model_files().items():
+    for name, weights in model_files().items():
         try:
-            summaries[name] = load_card(path).summary
+            summaries[name] = load_card(weights).summary
         except ModelError as error:
             print(f"mitostain: {error}", file=sys.stderr)
     if arguments.json:
@@ -51,6 +61,24 @@ def run_show(arguments: argparse.Namespace) -> None:
 
     card = load_card(arguments.model)
     print(json.dumps(json.loads(card.to_json())) if arguments.json else card.to_text())
+
+
+def run_import(arguments: argparse.Namespace) -> None:
+    """Copy a model to the user's own, and say by which name it is chosen."""
+    from napari_mitostain.model.library import find_weights, install_model
+    from napari_mitostain.model.loading import load_model
+
+    model = load_model(arguments.file)  # whose weights have to fit its card
+    name = install_model(find_weights(arguments.file), arguments.name or model.card.name)
+    print(f"Imported as {name}")
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    """Copy a model to a file, and say where it is."""
+    from napari_mitostain.model.library import export_model
+
+    export_model(arguments.model, arguments.file, arguments.overwrite)
+    print(f"Exported to {arguments.file}, its card beside it")
 
 
 def run_remove(arguments: argparse.Namespace) -> None:

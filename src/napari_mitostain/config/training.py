@@ -12,6 +12,7 @@ from napari_mitostain.config.base import (
     require_choice,
     require_fraction,
     require_whole,
+    require_whole_between,
 )
 from napari_mitostain.config.staining import Device, Precision, WeightSettings
 from napari_mitostain.errors import SettingsError
@@ -130,7 +131,7 @@ class TrainSettings(Settings):
             raise SettingsError(f"Expected coefficients as weighting, got {self.weighting!r}; give WeightSettings.")
         for name in ("batch_size", "patch", "crops_per_frame", "base_channels", "depth"):
             require_whole(name, getattr(self, name), 1)
-        require_whole("seed", self.seed, 0)
+        require_whole_between("seed", self.seed, 0, 2**63 - 1)  # what torch takes
         for name in ("minimum_area", "ema", "validation_share", "test_share"):
             require_fraction(name, getattr(self, name))
         for name in ("weight_l1", "weight_adversarial", "weight_correlation"):

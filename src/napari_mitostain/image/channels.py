@@ -18,7 +18,7 @@ def notices_of_first(stack: Stack, channel: int | None) -> Iterator[Notice]:
     if channel is None and stack.channel_count > 1:
         yield Notice(
             message=f"{stack.name} has {stack.channel_count} channels{_named(stack)}, of which the first is taken; "
-            "choose another with --channel."
+            "choose another by its number (--channel)."
         )
 
 

@@ -192,9 +192,19 @@ def load_array(array: Any, axes: str | None = None, name: str = "image") -> Stac
     ImageError
         If the array is not a stack of grayscale planes.
     """
-    data = array if hasattr(array, "shape") and hasattr(array, "dtype") else np.asarray(array)
     name = Path(name).name
+    data = array if isinstance(getattr(array, "dtype", None), np.dtype) else _as_array(array, name)
     return Stack(data, axes if axes is not None else guess_axes(data.shape, name), name=name)
+
+
+def _as_array(array: Any, name: str) -> NDArray[Any]:
+    """Turn numbers of any kind into an array; several of different shapes are the resolutions of one image."""
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise ImageError(
+            f"Expected one array for {name}, got several of different shapes; give one of them, such as the first."
+        ) from error
 
 
 def _require_axes(stack: Stack) -> None:

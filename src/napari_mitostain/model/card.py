@@ -60,7 +60,7 @@ class Card:
 
     def to_json(self) -> str:
         """Return the card as a JSON document."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=2, ensure_ascii=False)
+        return json.dumps({"format": FORMAT} | asdict(self), indent=2)
 
     def to_text(self) -> str:
         """Return the card for reading."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -53,9 +53,8 @@ def load_checkpoint(
         If the file is damaged or belongs to other networks.
     """
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+        content = path.read_bytes()  # which takes any name, unlike safetensors
+        metadata, tensors = _metadata(content), load(content)
         progress: dict[str, Any] = json.loads(metadata["progress"])
         if metadata.get("digest") not in (None, _digest(metadata["progress"], tensors)):  # older ones have none
             raise ValueError("other numbers than were written")
@@ -74,6 +73,13 @@ def load_checkpoint(
             f"Expected a checkpoint of this run in {path}, got a damaged file ({reason}); start a new run."
         ) from error
     return progress
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return what a safetensors file says beside its tensors: its header is JSON, after eight bytes of its length."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found
 
 
 def _digest(told: str, tensors: Mapping[str, Tensor]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from napari_mitostain.errors import ModelError
+from napari_mitostain.errors import FileError, ModelError
 from napari_mitostain.model.card import Card
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -97,11 +97,7 @@ def install_model(weights: Path, name: str) -> str:
     from napari_mitostain.image.files import atomic_write  # loads SciPy, which lists of models do without
     from napari_mitostain.image.files.failures import writing
 
-    card = load_card(weights)
-    try:
-        content = weights.read_bytes()
-    except OSError as error:
-        raise ModelError(f"Expected weights to read in {weights}, got {error.strerror}; check the file.") from error
+    card, content = load_card(weights), _content(weights)
     folder = user_models()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,6 +109,43 @@ def install_model(weights: Path, name: str) -> str:
             path.with_suffix(".json").unlink(missing_ok=True)
             raise
     return path.stem
+
+
+def export_model(name: str | Path, path: Path, overwrite: bool = False) -> None:
+    """Copy a model, its weights and its card, to a place of the user's.
+
+    Parameters
+    ----------
+    name : str or Path
+        See `find_weights`.
+    path : Path
+        Of the weights, ends in ``.safetensors``; the card lies beside them as ``.json``.
+    overwrite : bool
+        Replace files that exist; never the model itself.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    FileError
+        If the name is taken or ends otherwise, or the files cannot be written.
+    """
+    from napari_mitostain.image import require_apart  # loads SciPy, as above
+    from napari_mitostain.image.files import atomic_write
+    from napari_mitostain.image.files.failures import writing
+
+    weights = find_weights(name)
+    card = _card_beside(weights)
+    if path.suffix != ".safetensors":
+        raise FileError(f"Expected a name ending in .safetensors, got {path.name}; choose such a name.")
+    require_apart(weights, path)
+    for each in (path, path.with_suffix(".json")):
+        if each.exists() and not overwrite:
+            raise FileError(f"Expected a new file, got {each}, which exists; add --overwrite or choose another name.")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path.with_suffix(".json"), card.to_json().encode())
+    atomic_write(path, _content(weights))
 
 
 def remove_model(name: str) -> Path:
@@ -140,6 +173,13 @@ def remove_model(name: str) -> Path:
         path.unlink()  # first: what has no weights is no model
         path.with_suffix(".json").unlink(missing_ok=True)
     return path
+
+
+def _content(weights: Path) -> bytes:
+    try:
+        return weights.read_bytes()
+    except OSError as error:
+        raise ModelError(f"Expected weights to read in {weights}, got {error.strerror}; check the file.") from error
 
 
 def _reserved(folder: Path, name: str) -> Path:

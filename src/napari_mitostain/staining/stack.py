@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
-from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_array, scale_brightfield
+from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_array, notices_of_first, scale_brightfield
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
@@ -34,9 +35,9 @@ def stain(
     model: str | Path | Model = DEFAULT_MODEL,
     settings: StainSettings = StainSettings(),
     axes: str | None = None,
-    channel: int = 0,
+    channel: int | None = None,
 ) -> NDArray[np.float32]:
-    """Predict the mitochondria of a brightfield image.
+    """Predict the mitochondria of a brightfield image; what the user should know comes as warnings.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ def stain(
         Device, precision and tile size.
     axes : str, optional
         One letter for each dimension of an array, such as "TZYX"; guessed if absent. A file names its own.
-    channel : int
-        Position of brightfield along axis C.
+    channel : int, optional
+        Position of brightfield along axis C; by default the first, and a warning if there are several.
 
     Returns
     -------
@@ -70,7 +71,9 @@ def stain(
     stack = opened if isinstance(opened, Stack) else load_array(opened, axes)
     loaded = model if isinstance(model, Model) else load_model(model)
     result = np.zeros(stack.stained_shape(), np.float32)
-    for event in stain_stack(stack, loaded, settings, channel):
+    for event in chain(notices_of_first(stack, channel), stain_stack(stack, loaded, settings, channel or 0)):
+        if isinstance(event, Notice):
+            warnings.warn(event.message, stacklevel=2)
         if isinstance(event, PlaneDone):
             stack.put(result, event.plane, event.values)
     return result

@@ -54,7 +54,7 @@ def write_config(path: Path, config: RunConfig) -> None:
         "init_data": [dict(entry) for entry in config.init_data],
         "scaling": asdict(config.scaling),
     }
-    atomic_write(path, json.dumps(values, indent=2, ensure_ascii=False).encode())
+    atomic_write(path, json.dumps(values, indent=2).encode())
 
 
 def read_config(path: Path) -> RunConfig:

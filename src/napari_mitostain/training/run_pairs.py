@@ -125,7 +125,7 @@ class RunPairs:
 def write_run_pairs(path: Path, pairs: RunPairs) -> None:
     """Write ``pairs.json``; see `read_run_pairs`."""
     values = {"sentence": pairs.sentence, "files": pairs.files, "pairs": [_to_dict(pair) for pair in pairs.pairs]}
-    atomic_write(path, json.dumps(values, ensure_ascii=False).encode())
+    atomic_write(path, json.dumps(values).encode())
 
 
 def read_run_pairs(path: Path) -> RunPairs | None:

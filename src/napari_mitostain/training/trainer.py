@@ -14,7 +14,7 @@ from napari_mitostain.errors import TrainingError
 from napari_mitostain.events import PASSING, Event, Finding
 from napari_mitostain.model.card import SAME_SIZE
 from napari_mitostain.model.device import choose_device
-from napari_mitostain.model.loading import Model
+from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.training.check import Checked, check_pairs
 from napari_mitostain.training.checkpoints import Progress, load_run, save_run
 from napari_mitostain.training.distributed import World, joined
@@ -41,7 +41,7 @@ def train(
     pairs: Pairs | None,
     output: Path | str,
     settings: TrainSettings,
-    init: Model | None = None,
+    init: Model | str | Path | None = None,
     resume: bool = False,
 ) -> Iterator[Event]:
     """Train a generator, against a discriminator if the settings say so.
@@ -57,9 +57,9 @@ def train(
         Folder of the run, or of the run to go on with; it is also a model that `load_model` takes.
     settings : TrainSettings
         When resuming, the run keeps its own; where these differ, a `Notice` says so.
-    init : Model, optional
-        Generator to start from, whose width, depth and scaling replace those of the settings; by default an untrained
-        one.
+    init : Model, str or Path, optional
+        Generator to start from, or what `load_model` finds it by; its width, depth and scaling replace those of the
+        settings. By default an untrained one.
     resume : bool
         Go on from the run's last checkpoint.
 
@@ -77,7 +77,8 @@ def train(
     """
     with joined(choose_device(settings.device)) as (world, device):
         try:
-            start = _Start(RunFolder(Path(output)), settings, init, world, device)
+            model = load_model(init) if isinstance(init, (str, Path)) else init
+            start = _Start(RunFolder(Path(output)), settings, model, world, device)
             with device_there("training"), closing(start.train(pairs, resume)) as events:
                 for event in events:
                     if world.is_main:
