@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari.layers._layer_actions import _duplicate_layer
 
 from napari_mitostain._qt import result_layer
 from napari_mitostain._qt.result_layer import ResultLayer, add_beside, empty_result, find_result
@@ -50,6 +51,31 @@ def test_layer_that_is_added_leaves_the_selection(viewer, cells, count):
     viewer.layers.selection = selected
     add_beside(viewer, Image(cells))
     assert {*viewer.layers.selection} == selected
+
+
+class TestNewestResult:
+    @pytest.fixture
+    def source(self, viewer, cells):
+        return viewer.add_image(cells, name="cells")
+
+    def make(self, viewer: Any, source: Any) -> Image:
+        return ResultLayer(viewer, np.zeros(source.data.shape, np.float32), source, "stain", {}, {}).layer
+
+    def test_copy_is_the_users_own(self, viewer, source):
+        result = self.make(viewer, source)
+        viewer.layers.selection = {result}
+        _duplicate_layer(viewer.layers)
+        assert viewer.layers[-1].metadata["mitostain"] == result.metadata["mitostain"]
+        assert find_result(viewer, source, "stain") is result
+        viewer.layers.remove(result)
+        assert find_result(viewer, source, "stain") is None
+
+    def test_order_of_the_layers_does_not_matter(self, viewer, source):
+        older, newer = self.make(viewer, source), self.make(viewer, source)
+        viewer.layers.move(viewer.layers.index(newer), 0)
+        assert find_result(viewer, source, "stain") is newer
+        again = ResultLayer(viewer, np.zeros(source.data.shape, np.float32), source, "stain", {}, {}, older)
+        assert find_result(viewer, source, "stain") is again.layer is older
 
 
 class TestTwoRunsIntoOneLayer:

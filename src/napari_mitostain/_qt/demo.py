@@ -120,6 +120,7 @@ def save_stain(viewer: Viewer, brightfield: Image, output: Path, overwrite: bool
     if stain is None:
         raise MitostainError(f"Expected a stain of {brightfield.name}, got none; see the error above.")
     stack, told = layer_stack(brightfield), dict(stain.metadata[METADATA])
+    del told["layer"], told["made"]  # of this viewer alone
     words = {word: told.pop(word) for word in ("software", "channel_name", "description")}
     origin = Provenance(**words, details=told)
     with open_writer(output, stack, origin, overwrite) as writer:

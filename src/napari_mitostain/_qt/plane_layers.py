@@ -11,7 +11,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_mitostain._qt.layers import carried
-from napari_mitostain._qt.result_layer import METADATA, add_beside
+from napari_mitostain._qt.result_layer import METADATA, add_beside, signature
 from napari_mitostain.image import PlaneIndex, Stack
 
 if TYPE_CHECKING:
@@ -93,12 +93,14 @@ class PlaneLayers:
         data = place.laid(values, None if layer is None else layer.data)
         if layer is not None and data is layer.data:
             move_layer(layer, place.transforms())
-            layer.metadata = {**layer.metadata, METADATA: origin}
+            layer.metadata = {**layer.metadata, METADATA: origin | signature(layer)}
             layer.refresh(thumbnail=False, extent=False, highlight=False)
         else:
             self.remove(kind)
             layer = self._layers[kind] = make(data, **place.transforms())
-            layer.metadata[METADATA] = origin  # before it is in the list, where others ask what it is
+            layer.metadata[METADATA] = origin | signature(
+                layer
+            )  # before it is in the list, where others ask what it is
             add_beside(self._viewer, layer)
         return layer
 

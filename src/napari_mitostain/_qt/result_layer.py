@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -23,6 +24,8 @@ METADATA = "mitostain"
 
 _IN_MEMORY_BYTES = 4 * 2**30
 """Results larger than this lie in a temporary file, which goes away with its layer."""
+
+_NUMBERS = itertools.count()
 
 _REFRESH_S = 0.1
 _REFRESH_SHARE = 10
@@ -59,9 +62,18 @@ def _no_room(needed: int, found: str) -> FileError:
 
 
 def find_result(viewer: Viewer, source: Image, kind: str) -> Image | None:
-    """Return the newest result of a kind ("stain", "weights") that was made from a layer, if it is still there."""
-    made = [layer for layer in viewer.layers if _origin(layer) == (kind, str(source.unique_id))]
-    return made[-1] if made else None
+    """Return the newest result of a kind ("stain", "weights") that was made from a layer, if it is still there.
+
+    A copy of a result is the user's own, whatever it says of itself.
+    """
+    results = [layer for layer in viewer.layers if _origin(layer) == (kind, str(source.unique_id))]
+    own = [layer for layer in results if layer.metadata[METADATA].get("layer") == str(layer.unique_id)]
+    return max(own, key=lambda layer: layer.metadata[METADATA]["made"], default=None)
+
+
+def signature(layer: Layer) -> dict[str, Any]:
+    """Return what a result says of itself, beside its origin: which layer it is, and its number among all made."""
+    return {"layer": str(layer.unique_id), "made": next(_NUMBERS)}
 
 
 class ResultLayer:
@@ -101,13 +113,13 @@ class ResultLayer:
         self.metadata = {"result": kind, "source_layer": str(source.unique_id)}
         self._before = _state(replaced, transforms) if replaced is not None else None
         if replaced is None:
-            told = {METADATA: self.metadata}  # before it is in the list, where others ask what it is
-            self.layer = Image(data, rgb=False, name=f"{source.name} {kind}", metadata=told, **transforms, **look)
-            add_beside(viewer, self.layer)
+            self.layer = Image(data, rgb=False, name=f"{source.name} {kind}", **transforms, **look)
         else:
             self.layer = replaced
             _apply(self.layer, {"data": data, **transforms})
-            self.record({})
+        self.record(signature(self.layer))  # before it is in the list, where others ask what it is
+        if replaced is None:
+            add_beside(viewer, self.layer)
 
     def record(self, metadata: Mapping[str, Any]) -> None:
         """Add to what the layer says about its origin."""
