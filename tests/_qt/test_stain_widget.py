@@ -302,7 +302,11 @@ def test_cancel_before_the_first_tile_leaves_no_empty_layer(viewer, widget, cell
     assert "nothing" in widget.words.text()
 
 
-def test_cancelled_replacement_gives_the_old_stain_back(viewer, widget, cells, gate, press):
+@pytest.mark.parametrize("planes", [0, 2])
+@pytest.mark.parametrize("end", ["cancel", "error"])
+def test_unfinished_replacement_gives_the_old_stain_back(
+    viewer, widget, cells, gate, press, until, notifications, planes, end
+):
     gate.open()
     viewer.add_image(cells)
     press(widget)
@@ -312,7 +316,18 @@ def test_cancelled_replacement_gives_the_old_stain_back(viewer, widget, cells, g
     gate._steps = type(gate._steps)(0)
     widget.button.click()
     assert not result.data.any()
-    widget.button.click()
+    if planes:
+        gate.let(2 * planes)  # a tile and a plane each
+    until(lambda: widget.bar.value() == 200 * planes)
+    if end == "cancel":
+        widget.button.click()
+        assert widget.words.text() == "Cancelled; the earlier stain is back."
+    else:
+        gate.error = RuntimeError("gone")
+        gate.open()
+        until(lambda: widget.button.text() == "Stain")
+        assert widget.words.text() == "Stopped by an error, and the earlier stain is back: gone"
+        assert notifications[-1].message == "RuntimeError: gone"
     np.testing.assert_array_equal(result.data, before)
     assert result.metadata == told
 

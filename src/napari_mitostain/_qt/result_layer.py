@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -24,6 +24,9 @@ METADATA = "mitostain"
 
 _IN_MEMORY_BYTES = 4 * 2**30
 """Results larger than this lie in a temporary file, which goes away with its layer."""
+
+Left = Literal["new", "earlier", "nothing"]
+"""What there is of a result once its run has ended."""
 
 _NUMBERS = itertools.count()
 
@@ -135,21 +138,23 @@ class ResultLayer:
             end = perf_counter()
             self._next_refresh = end + max(_REFRESH_S, _REFRESH_SHARE * (end - begin))
 
-    def finish(self) -> bool:
-        """Leave the layer as far as it was filled, and tell whether the viewer has it so.
+    def finish(self, is_complete: bool = True) -> Left:
+        """Leave the layer as far as it was filled, and tell what the viewer has of it.
 
-        One that was not filled goes, or shows again what it showed before.
+        One that was not filled goes, or shows again what it showed before; so does one that was filled in part, if that
+        was in the place of an earlier result.
         """
-        if not self._is_own:
-            return False
-        if not self._is_empty:
-            self.record({})  # again, if the layer was another's meanwhile
-            self.layer.refresh()
-        elif self._before is not None:
+        if not self._is_own or self.layer not in self._viewer.layers:
+            return "nothing"
+        if self._before is not None and (self._is_empty or not is_complete):
             _apply(self.layer, self._before)
-        elif self.layer in self._viewer.layers:
+            return "earlier"
+        if self._is_empty:
             self._viewer.layers.remove(self.layer)
-        return not self._is_empty and self.layer in self._viewer.layers
+            return "nothing"
+        self.record({})  # again, if the layer was another's meanwhile
+        self.layer.refresh()
+        return "new"
 
     @property
     def _is_own(self) -> bool:

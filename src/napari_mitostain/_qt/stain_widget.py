@@ -32,10 +32,15 @@ _NARROWEST_PX = 280
 
 _ENDED = {
     "done": "Done. The stain is predicted, not measured.",
-    "cancelled": "Cancelled; the stain is kept as far as it came.",
-    "in vain": "Cancelled; nothing of the stain was kept.",
+    "cancelled": "Cancelled; nothing of the stain was kept.",
     "failed": "Stopped by an error: {}",
 }
+_LEFT = {
+    ("cancelled", "new"): "Cancelled; the stain is kept as far as it came.",
+    ("cancelled", "earlier"): "Cancelled; the earlier stain is back.",
+    ("failed", "earlier"): "Stopped by an error, and the earlier stain is back: {}",
+}
+"""What is said instead where something is left."""
 
 
 class StainWidget(Docked):
@@ -182,12 +187,12 @@ class StainWidget(Docked):
 
     def _finish(self, outcome: Outcome) -> None:
         run, self._run = self._run, None
-        is_kept = run is not None and run.result.finish()
+        left = "nothing" if run is None else run.result.finish(outcome.kind == "done")
         self.button.setText("Stain")
         self.bar.hide()
-        kind = "in vain" if outcome.kind == "cancelled" and not is_kept else outcome.kind
+        words = _LEFT.get((outcome.kind, left), _ENDED[outcome.kind])
         is_about = run is not None and run.is_of(self.form.value().layer)
-        self._say(_ENDED[kind].format(outcome.error) if is_about else "")
+        self._say(words.format(outcome.error) if is_about else "")
 
     def _on_removed(self, event: Any) -> None:
         """Stop when the user deletes the layer that is being filled; its source may go, its pixels are at hand."""
