@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from napari_mitostain.benchmarking import growth
+from napari_mitostain.benchmarking import growth, staining
 from napari_mitostain.benchmarking.opponents import bandwidth, bare_network, monai_window, plain_network, seam_errors
 from napari_mitostain.config import StainSettings
 from napari_mitostain.model.loading import Model
@@ -68,3 +70,21 @@ def test_sizes_double_and_planes_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     stained.clear()
     growth.benchmark_growth(64, full=True)
     assert {(500, 256), (1, 16384)} <= set(stained)
+
+
+@pytest.mark.parametrize("name", ["in_memory", "tiff_to_tiff", "zarr_to_zarr"])
+def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    ran = list[int]()
+    network = Predictor.__call__
+
+    def counted(predictor: Predictor, *arguments: Any) -> Any:
+        ran.append(1)
+        return network(predictor, *arguments)
+
+    monkeypatch.setattr(Predictor, "__call__", counted)
+    plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
+    with staining._files(plane, tiny_model) as folder:
+        contestant = staining._end_to_end(folder, plane, tiny_model, StainSettings("cpu"))[name]
+        for rounds in (1, 2, 3):
+            contestant()
+            assert len(ran) == rounds

@@ -19,7 +19,7 @@ from napari_mitostain.benchmarking.opponents import bandwidth, bare_network, mon
 from napari_mitostain.benchmarking.rounds import Rounds, timed
 from napari_mitostain.config import StainSettings
 from napari_mitostain.image import load_array, scale_brightfield
-from napari_mitostain.image.files import open_writer, read_stack
+from napari_mitostain.image.files import discard, open_writer, read_stack
 from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
@@ -95,7 +95,9 @@ def _files(plane: NDArray[np.uint8], model: Model) -> Iterator[Path]:
 
 def _end_to_end(folder: Path, plane: NDArray[np.uint8], model: Model, settings: StainSettings) -> Contestants:
     def between_files(suffix: str) -> None:
-        for _ in stain_file(folder / f"plane{suffix}", folder / f"stain{suffix}", model, settings, overwrite=True):
+        output = folder / f"stain{suffix}"
+        discard(output)  # or it would be proven to be there, and kept
+        for _ in stain_file(folder / f"plane{suffix}", output, model, settings):
             pass
 
     contestants: Contestants = {

@@ -1,6 +1,6 @@
 """Image files: TIFF, OME-Zarr and PNG, read lazily and written plane by plane."""
 
-from napari_mitostain.image.files.atomic import atomic_write
+from napari_mitostain.image.files.atomic import atomic_write, discard
 from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
 from napari_mitostain.image.files.read import list_images, read_stack
 from napari_mitostain.image.files.records import CompleteImage, Completion, Record, digest
@@ -18,6 +18,7 @@ __all__ = [
     "StackWriter",
     "atomic_write",
     "digest",
+    "discard",
     "is_image_folder",
     "list_images",
     "open_complete",

@@ -29,12 +29,12 @@ def publish(partial: Path, path: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def discard(partial: Path) -> None:
-    """Remove what will not be completed."""
-    if partial.is_dir():
-        shutil.rmtree(partial, ignore_errors=True)
+def discard(path: Path) -> None:
+    """Remove a file or a folder that is not wanted any more, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        partial.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def atomic_write(path: Path, content: bytes) -> None:
