@@ -194,7 +194,7 @@ def test_weights_seen_are_the_weights_of_the_loss(viewer, overlay, fluorescence,
     viewer.dims.set_point(0, 1)
     done()
     target = torch.from_numpy(fluorescence[1].astype(np.float32))[None, None]
-    wide = None if settings.scope != "stack" else [overlay._whole[0]]
+    wide = None if settings.scope != "stack" else [overlay._whole.of(0)]
     np.testing.assert_array_equal(shown(viewer).data, batch_weights(target, settings, wide)[0].numpy())
     assert shown(viewer).metadata["mitostain"]["settings"] == settings.to_dict()
 
@@ -356,16 +356,21 @@ def test_main_thread_goes_on_while_a_stack_is_measured(viewer, overlay, measurin
 
 
 def test_measurement_cancelled_in_the_activity_dock(viewer, overlay, measuring, hold, until):
+    told = []
+    overlay.unmeasured.connect(told.append)
     next(iter(progress._all_instances)).cancel()
     until(lambda: not overlay.is_busy)
     hold.let()
     assert names(viewer) == ["slow"]
+    assert told == ["plane"]
 
 
 @pytest.mark.parametrize("leave", ["close", "follow another", "delete", "new data"])
 def test_measurement_is_given_up_when_it_is_not_wanted_any_more(
     viewer, overlay, measuring, fluorescence, hold, done, until, leave
 ):
+    told = []
+    overlay.unmeasured.connect(told.append)
     bars = len(progress._all_instances)
     if leave == "close":
         overlay.close()
@@ -387,6 +392,7 @@ def test_measurement_is_given_up_when_it_is_not_wanted_any_more(
         "new data": ["slow", "slow TN weights", "slow TN contours"],
     }
     assert names(viewer) == expected[leave]
+    assert told == []  # the user has cancelled nothing
 
 
 def test_of_many_views_of_a_slow_plane_the_first_and_the_last_are_computed(

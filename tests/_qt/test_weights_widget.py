@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from napari.qt.threading import WorkerBase
+from napari.utils.progress import progress
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QScrollArea
@@ -294,6 +296,34 @@ def test_dock_closed_while_the_stack_is_measured(viewer, source, widget, hold, m
     qtbot.wait(50)
     assert names(viewer) == ["cells"]
     assert len(hold.asked) == 1  # the planes that were not yet read stayed so
+
+
+@pytest.mark.parametrize("scope", ["plane", "patch"])
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_form_says_what_the_map_shows_when_the_stack_is_not_measured(
+    viewer, source, widget, done, monkeypatch, notifications, until, scope, end
+):
+    gate = threading.Event()
+
+    def held(*_: Any) -> Any:
+        assert gate.wait(60)
+        raise OSError("the disk is gone")
+        yield
+
+    monkeypatch.setattr(weights_job, "measure_stack", held)
+    widget.form.setValue(WeightSettings(scope=scope))
+    done()
+    widget.form.setValue(replace(ODD, scope="stack"))
+    if end == "cancelled":
+        next(iter(progress._all_instances)).cancel()
+        until(lambda: not widget._overlay._whole.is_busy)
+    gate.set()
+    done()
+    assert widget.form.value() == replace(ODD, scope=scope)
+    assert viewer.layers["cells TN weights"].metadata["mitostain"]["settings"]["scope"] == scope
+    assert notifications[-1].message.startswith("The whole stack was not measured")
+    viewer.dims.set_point(0, 0)
+    assert not widget._overlay._whole.is_busy
 
 
 def test_dock_closed_by_its_own_button(viewer, source, until):

@@ -19,7 +19,7 @@ _APART = 0.05
 
 _SUB = "₁₂₃"
 
-_SCOPES = {"patch": "each patch", "plane": "the plane in view", "stack": "the whole stack"}
+SCOPES = {"patch": "each patch", "plane": "the plane in view", "stack": "the whole stack"}
 
 
 class WeightsForm(QuietForm):
@@ -38,7 +38,7 @@ class WeightsForm(QuietForm):
         super().__init__()
         self._scope = QComboBox()
         for scope in get_args(Scope):
-            self._scope.addItem(_SCOPES[scope], scope)
+            self._scope.addItem(SCOPES[scope], scope)
         self._scope.setToolTip("The pixels that mean and standard deviation are taken over.")
         self._a, self._b = ([_slider(*bounds) for _ in range(3)] for bounds in (_RISE, _START))
         self._sigmas = [_slider(*_SIGMAS) for _ in range(2)]

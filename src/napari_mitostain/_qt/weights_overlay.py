@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_mitostain._qt.job_runner import JobRunner
-from napari_mitostain._qt.jobs import Outcome
 from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, middle_of_view, plane_in_view
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, Prepared, Request, look
 from napari_mitostain._qt.view_state import WorldPoint, camera_of, point_events
-from napari_mitostain._qt.weights_job import StackMeasured, measure_job
 from napari_mitostain._qt.weights_layers import KINDS, show_weights
+from napari_mitostain._qt.weights_stack import StackStatistics
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.errors import ImageError
-from napari_mitostain.events import Event
 from napari_mitostain.image import PlaneIndex, Stack
-from napari_mitostain.weighting import Statistics
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -39,21 +35,23 @@ class WeightsOverlay(QObject):
     failed : Signal(Exception)
     removed : Signal(str)
         The user has deleted the layer "weights" or "contours".
+    unmeasured : Signal(str)
+        The stack is not measured, whether the user has cancelled that or an error; the scope that can be gone on with.
     """
 
     looked = Signal(object)
     failed = Signal(object)
     removed = Signal(str)
+    unmeasured = Signal(str)
 
     def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._latest = Latest(self)
-        self.runner = JobRunner(self)
+        self._whole = StackStatistics(self)
         self._source: Image | None = None
         self._stack: Stack | None = None
         self._known: Prepared | None = None
-        self._whole: dict[int, Statistics] = {}
         self.layers = PlaneLayers(viewer)
         self._deleted: list[str] = []
         self._request: Request | None = None
@@ -64,7 +62,7 @@ class WeightsOverlay(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether a look or a measurement is still to come."""
-        return self._latest.is_busy or self.runner.is_running
+        return self._latest.is_busy or self._whole.is_busy
 
     def follow(self, source: Image | None) -> None:
         """Weigh another layer from now on, or none; the layers of the former go.
@@ -92,13 +90,14 @@ class WeightsOverlay(QObject):
 
     def refresh(self) -> None:
         """Ask for the plane in view; the stack is measured first if that is still to be done."""
-        if self._stack is None or not self._is_there() or not self._is_of_these_axes():
+        if self._source is None or self._stack is None or not self._is_there() or not self._is_of_these_axes():
             return
         index, at = self._place()
         channel = _channel_of(self._stack, index)
-        whole = self._whole.get(channel)
+        whole = self._whole.of(channel)
         if self._settings.scope == "stack" and whole is None:
-            self._measure(channel)
+            self._latest.drop()
+            self._whole.measure(self._source.name, self._stack, channel)
             return
         self._request = Request(self._stack, index, self._settings, self._patch, at, whole, self._known)
         self._latest.ask(partial(look, self._request))
@@ -128,8 +127,8 @@ class WeightsOverlay(QObject):
     def _connect(self) -> None:
         self._latest.answered.connect(self._show)
         self._latest.failed.connect(self.failed)
-        self.runner.received.connect(self._on_measured)
-        self.runner.ended.connect(self._on_measurement_ended)
+        self._whole.measured.connect(self.refresh)
+        self._whole.given_up.connect(self._on_given_up)
         for event in point_events(self._viewer):
             event.connect(self._on_view)
         camera_of(self._viewer).events.center.connect(self._on_camera)
@@ -146,9 +145,8 @@ class WeightsOverlay(QObject):
     def _forget(self) -> None:
         """Drop what is known of the layer's pixels, and what is still to come of them."""
         self._latest.drop()
-        self.runner.cancel()
+        self._whole.forget()
         self._known = None
-        self._whole.clear()
 
     def _listen(self, source: Image, how: str) -> None:
         for name in ("data", "axis_labels"):
@@ -210,22 +208,11 @@ class WeightsOverlay(QObject):
     def _is_there(self) -> bool:
         return self._source in self._viewer.layers
 
-    def _measure(self, channel: int) -> None:
-        """Measure the stack in a job; the look follows when it is done."""
-        if not self.runner.is_running:
-            assert self._source is not None
-            assert self._stack is not None
-            self._latest.drop()
-            self.runner.start(f"Measuring {self._source.name}", partial(measure_job, self._stack, channel))
-
-    def _on_measured(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, StackMeasured):
-                self._whole[event.channel] = event.statistics
-
-    def _on_measurement_ended(self, outcome: Outcome) -> None:
-        if outcome.kind == "done":
-            self.refresh()
+    def _on_given_up(self) -> None:
+        """Leave the scope that cannot be had, or it would be measured anew with the next move of the view."""
+        if self._settings.scope == "stack":
+            before = self._request.settings.scope if self._request is not None else "plane"
+            self.unmeasured.emit("plane" if before == "stack" else before)
 
     def _show(self, seen: Look) -> None:
         if self._source is None or seen.request.stack is not self._stack or not self._is_there():

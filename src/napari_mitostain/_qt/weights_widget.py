@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,10 @@ from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import image_choices
 from napari_mitostain._qt.rows import narrowed, renew_choices
-from napari_mitostain._qt.weights_form import WeightsForm
+from napari_mitostain._qt.weights_form import SCOPES, WeightsForm
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain._qt.weights_plot import WeightsPlot
+from napari_mitostain.config import Scope
 from napari_mitostain.errors import MitostainError
 from napari_mitostain.weighing import read_weighting, write_weighting
 
@@ -122,6 +124,7 @@ class WeightsWidget(Docked):
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
         self.loss.held.connect(self._overlay.hold)
+        self._overlay.unmeasured.connect(self._leave_stack)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
 
     def _choose_active(self) -> None:
@@ -146,6 +149,11 @@ class WeightsWidget(Docked):
         self._rows.setRowVisible(self.patch, is_patch)
         shown = frozenset(kind for kind, box in self.shown.items() if box.isChecked())
         self._overlay.choose(self.form.value(), self.patch.value(), shown)
+
+    def _leave_stack(self, scope: Scope) -> None:
+        """Have the form say what the map shows once the stack is not measured."""
+        self.form.setValue(replace(self.form.value(), scope=scope))
+        show_info(f"The whole stack was not measured; mean and standard deviation are again of {SCOPES[scope]}.")
 
     def _show(self, seen: Look) -> None:
         view, settings = seen.view, seen.request.settings
