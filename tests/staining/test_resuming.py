@@ -206,6 +206,7 @@ def test_damaged_stain_is_refused_and_not_a_crash(tiny_model: Model, source: Pat
         path.write_bytes(b"{}")
     with pytest.raises(FileError, match="Expected"):
         list(stain_file(source, output, tiny_model, EXACT))
+    assert done_again(list(stain_file(source, output, tiny_model, EXACT, overwrite=True))) == 4
 
 
 def test_complete_stain_of_another_model_is_refused(tiny_model: Model, source: Path, tmp_path: Path) -> None:

@@ -125,12 +125,17 @@ def is_done(image: OpenImage, model: Model, settings: StainSettings, overwrite: 
     Raises
     ------
     FileError
-        If one of them was changed since, unless the stain may be replaced.
+        If one of them was changed since or cannot be read, unless the stain may be replaced.
     """
     if image.complete is None:
         return False
-    with image.complete as complete:
-        is_same = yield from are_finished(image.stack, complete, model, settings, image.units)
+    try:
+        with image.complete as complete:
+            is_same = yield from are_finished(image.stack, complete, model, settings, image.units)
+    except FileError:
+        if not overwrite:
+            raise
+        is_same = False
     if is_same:
         image.writer.sweep()
     elif not overwrite:
