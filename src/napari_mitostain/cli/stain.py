@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="an installed model's name, a .safetensors file, or the folder of a run",
     )
     parser.add_argument("--channel", type=whole_number, metavar="N", help="channel of brightfield, from 0")
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist, except what would be the same")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist and would differ")
     parser.add_argument(
         "--workers",
         type=whole_number,
