@@ -17,7 +17,6 @@ from napari_mitostain._qt import weights_job, weights_overlay
 from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain.config import WeightSettings
-from napari_mitostain.errors import ImageError
 from napari_mitostain.model.losses import batch_weights
 from napari_mitostain.weighting import statistics, tn_weights, view_plane
 
@@ -182,9 +181,25 @@ def test_rgb_is_refused_and_the_former_layer_let_go(viewer, overlay, fluorescenc
     overlay.follow(viewer.add_image(fluorescence[0], name="cells"))
     done()
     colour = viewer.add_image(np.zeros((20, 20, 3), np.uint8), rgb=True, name="colour")
-    with pytest.raises(ImageError, match="RGB"):
-        overlay.follow(colour)
+    refused = []
+    overlay.refused.connect(refused.append)
+    overlay.follow(colour)
+    assert "RGB" in str(refused[0])
     assert names(viewer) == ["cells", "colour"]
+
+
+@pytest.mark.parametrize("first", ["good", "bad"])
+def test_data_that_are_refused_are_waited_out(viewer, overlay, fluorescence, done, first):
+    source = viewer.add_image(fluorescence if first == "good" else fluorescence > 100, name="cells")
+    overlay.follow(source)
+    done()
+    source.data = fluorescence > 100
+    viewer.dims.set_point(0, 0)
+    done()
+    assert names(viewer) == ["cells"]
+    source.data = fluorescence
+    done()
+    np.testing.assert_array_equal(shown(viewer).data[0], tn_weights(fluorescence[0]))
 
 
 @pytest.mark.parametrize("settings", [WeightSettings(), ODD, STACK, PATCH], ids=["paper", "odd", "stack", "patch"])

@@ -413,6 +413,20 @@ def test_plane_without_a_finite_pixel_has_no_histogram(viewer, widget, source, d
     assert "No pixel" in widget.words.text()
 
 
+def test_data_that_are_refused_leave_no_numbers_of_the_former(viewer, widget, source, fluorescence, done):
+    before = widget.words.text()
+    source.data = fluorescence > 100
+    done()
+    assert "bool" in widget.words.text()
+    assert widget.plot.isHidden()
+    assert not widget.loss.button.isEnabled()
+    assert names(viewer) == ["cells"]
+    source.data = fluorescence
+    done()
+    assert (widget.words.text(), widget.plot.isHidden()) == (before, False)
+    assert names(viewer) == ["cells", "cells TN weights", "cells TN contours"]
+
+
 def test_reported_patch_is_named(viewer, widget, done):
     widget.patch.setValue(16)
     widget.form.setValue(WeightSettings(scope="patch"))

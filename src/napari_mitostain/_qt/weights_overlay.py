@@ -33,6 +33,9 @@ class WeightsOverlay(QObject):
     looked : Signal(Look)
         A plane was weighed and shown.
     failed : Signal(Exception)
+        A plane could not be weighed.
+    refused : Signal(ImageError)
+        The layer's data cannot be weighed.
     removed : Signal(str)
         The user has deleted the layer "weights" or "contours".
     unmeasured : Signal(str)
@@ -41,6 +44,7 @@ class WeightsOverlay(QObject):
 
     looked = Signal(object)
     failed = Signal(object)
+    refused = Signal(object)
     removed = Signal(str)
     unmeasured = Signal(str)
 
@@ -65,21 +69,14 @@ class WeightsOverlay(QObject):
         return self._latest.is_busy or self._whole.is_busy
 
     def follow(self, source: Image | None) -> None:
-        """Weigh another layer from now on, or none; the layers of the former go.
-
-        Raises
-        ------
-        ImageError
-            If the layer cannot be weighed.
-        """
+        """Weigh another layer from now on, or none; the layers of the former go."""
         if source is self._source:
             return
         self._leave()
         if source is not None:
-            self._stack = _stack_of(source)
             self._source = source
             self._listen(source, "connect")
-            self.refresh()
+            self._on_data()
 
     def choose(self, settings: WeightSettings, patch: int, shown: frozenset[str]) -> None:
         """Weigh with other settings, and show "weights", "contours", both or neither."""
@@ -172,14 +169,18 @@ class WeightsOverlay(QObject):
             self.refresh()
 
     def _on_data(self, _: Any = None) -> None:
-        """Begin anew with the layer's new data; the layers that show it stay, with the user's own look."""
+        """Begin anew with the layer's new data; the layers that show it stay, with the user's own look.
+
+        Data that cannot be weighed are waited out: other data of the layer may be.
+        """
         assert self._source is not None
         self._forget()
         try:
-            self._stack = _stack_of(self._source)
+            self._stack = layer_stack(self._source, guess_channel_axis(self._source))
         except ImageError as error:
-            self._leave()
-            self.failed.emit(error)
+            self._stack = None
+            self.layers.remove()
+            self.refused.emit(error)
         self.refresh()
 
     def _on_removed(self, event: Any) -> None:
@@ -220,10 +221,6 @@ class WeightsOverlay(QObject):
         self._known = seen.prepared
         show_weights(self.layers, seen, Place(self._source, self._stack, seen.request.index), self._shown)
         self.looked.emit(seen)
-
-
-def _stack_of(source: Image) -> Stack:
-    return layer_stack(source, guess_channel_axis(source))
 
 
 def _channel_of(stack: Stack, index: PlaneIndex) -> int:

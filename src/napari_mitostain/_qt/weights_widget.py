@@ -123,6 +123,7 @@ class WeightsWidget(Docked):
         self._overlay.looked.connect(self._show)
         for part in (self._overlay, self.loss):
             part.failed.connect(_report)
+        self._overlay.refused.connect(self._show_nothing)
         self.loss.held.connect(self._overlay.hold)
         self._overlay.unmeasured.connect(self._leave_stack)
         self._overlay.removed.connect(lambda kind: self.shown[kind].setChecked(False))
@@ -135,13 +136,14 @@ class WeightsWidget(Docked):
     def _follow(self, *_: Any) -> None:
         if self._is_closed:  # meanwhile
             return
+        self._show_nothing()
+        self._overlay.follow(self.layer.value)
+
+    def _show_nothing(self, reason: Exception | str = "") -> None:
+        """Show no numbers until there are some, and say why."""
         self.loss.close_layers()
-        self.plot.hide()  # until there is something to show
-        self.words.clear()
-        try:
-            self._overlay.follow(self.layer.value)
-        except MitostainError as error:
-            self.words.setText(str(error))
+        self.plot.hide()
+        self.words.setText(str(reason))
 
     def _apply(self, *_: Any) -> None:
         """Weigh as the form says."""
