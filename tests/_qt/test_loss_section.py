@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.view_state import Takeover, camera_of
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.image import IntensityRange
 from napari_mitostain.weighting import view_loss, view_plane
@@ -239,6 +239,17 @@ def test_landscape_follows_the_settings(viewer, landscape, done):
     after = viewer.layers["loss after weighting"].data[2]
     assert not np.array_equal(before, after)
     np.testing.assert_array_equal(after, viewer.layers["loss before weighting"].data[2])
+
+
+def test_landscape_leaves_when_something_else_takes_the_viewer_over(viewer, shown):
+    before = [layer for layer in viewer.layers if layer.visible]
+    shown.loss.landscape.click()
+    taken = Takeover(viewer, lambda: taken.give_back())
+    assert not shown.loss.landscape.isChecked()
+    assert ([*taken.before.visible], taken.before.displays, viewer.dims.ndisplay) == (before, 2, 2)
+    shown.loss.landscape.click()
+    taken = Takeover(viewer, lambda: None)
+    assert [*taken.before.visible] == before
 
 
 @pytest.mark.parametrize("change", ["gone", "come"])

@@ -17,7 +17,7 @@ from napari_mitostain._qt.result_layer import image_choices
 from napari_mitostain._qt.tune_crops import mosaic, read_crops, with_epochs
 from napari_mitostain._qt.tune_history import START
 from napari_mitostain._qt.tune_machine import TimeMachine
-from napari_mitostain._qt.view_state import camera_of
+from napari_mitostain._qt.view_state import Takeover, camera_of
 from napari_mitostain.errors import FileError
 from napari_mitostain.training.previews import PreviewFolder
 
@@ -282,6 +282,30 @@ def test_order_of_the_users_axes_comes_back(viewer, machine, shown):
     assert viewer.dims.displayed == (2, 3)
     machine.remove()
     assert viewer.dims.order == (2, 0, 1)
+
+
+def test_something_else_takes_the_viewer_over(viewer, machine, shown):
+    mine = viewer.add_image(np.zeros((9, 30, 30)), name="mine")
+    left = []
+
+    def take() -> Takeover:
+        mine.visible = True  # so that it is seen whose view comes back
+        taken = Takeover(viewer, lambda: (left.append(taken), taken.give_back()))
+        mine.visible = False
+        return taken
+
+    taken = take()
+    shown()
+    assert left == [taken]
+    taken = take()
+    assert not machine.is_shown
+    assert [*viewer.layers] == [mine]
+    taken.give_back()
+    assert mine.visible
+    shown()
+    assert left == [left[0]]  # what is over needs not leave
+    machine.remove()
+    assert mine.visible
 
 
 def test_deleting_the_stain_is_leaving(viewer, machine, shown, until):

@@ -29,7 +29,7 @@ from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import result_kind
 from napari_mitostain._qt.rows import narrowed, renew_choices
-from napari_mitostain._qt.view_state import ViewState, WorldPoint, camera_of
+from napari_mitostain._qt.view_state import Takeover, WorldPoint, camera_of
 from napari_mitostain.errors import ImageError, MitostainError
 from napari_mitostain.weighting import BAND_NAMES, LossView
 
@@ -68,7 +68,7 @@ class LossSection(QWidget):
         self._shown: LossLook | None = None
         self.panels = PlaneLayers(viewer)
         self._surfaces: list[Layer] = []
-        self._before: ViewState | None = None
+        self._taken: Takeover | None = None
         self.stain = ComboBox(choices=self._stains, tooltip="A stain of the same place, or any image of its size.")
         self.button = QPushButton("Show the loss")
         self.landscape = QCheckBox("3-D landscape")
@@ -153,7 +153,7 @@ class LossSection(QWidget):
         except MitostainError as error:
             self.failed.emit(error)
             return
-        point = WorldPoint.of(self._viewer) if self._before is None else self._before.point
+        point = WorldPoint.of(self._viewer) if self._taken is None else self._taken.before.point
         index = plane_in_view(stain, stack.axes, point)
         self._latest.ask(partial(look_at_loss, self._seen, stack, index))
 
@@ -179,8 +179,8 @@ class LossSection(QWidget):
     def _show_landscape(self, wanted: bool) -> None:
         """Turn to the two surfaces in 3-D with all else hidden, or back to the view before."""
         if wanted and self._shown is not None:
+            self._taken = Takeover(self._viewer, self._leave_landscape)
             self.held.emit(True)
-            self._before = ViewState.of(self._viewer)
             self._viewer.dims.events.ndisplay.connect(self._on_turned)
             self._surfaces = self._landscape(self._shown)
             for layer in self._viewer.layers:
@@ -195,16 +195,16 @@ class LossSection(QWidget):
                 if layer in self._viewer.layers:
                     self._viewer.layers.remove(layer)
             self._surfaces = []
-            if self._before is not None:
+            if self._taken is not None:
                 self._viewer.dims.events.ndisplay.disconnect(self._on_turned)
-                self._before.bring_back(self._viewer)
-                self._before = None
+                self._taken.give_back()
+                self._taken = None
                 self.held.emit(False)
 
     def _on_turned(self, _: Any) -> None:
         """Leave with the user who turns to 2-D, where a landscape shows nothing, as soon as napari has turned."""
-        if self._before is not None and self._viewer.dims.ndisplay == 2:
-            self._before = replace(self._before, displays=2)
+        if self._taken is not None and self._viewer.dims.ndisplay == 2:
+            self._taken.before = replace(self._taken.before, displays=2)
             QTimer.singleShot(0, self._leave_landscape)
 
     def _leave_landscape(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from napari_mitostain._qt.canvas import canvas_beside
 from napari_mitostain._qt.result_layer import METADATA, add_beside
 from napari_mitostain._qt.tune_crops import Crops
 from napari_mitostain._qt.tune_history import title_of
-from napari_mitostain._qt.view_state import ViewState, camera_of
+from napari_mitostain._qt.view_state import Takeover, camera_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,12 +52,14 @@ class CropLayers:
         In the viewer's window.
     run : Path
         Whose crops they are, for their metadata.
+    leave : callable
+        Removes them at once; called when something else takes the viewer over.
     """
 
-    def __init__(self, viewer: Viewer, beside: QWidget, run: Path) -> None:
-        self._viewer, self._beside, self._run = viewer, beside, run
+    def __init__(self, viewer: Viewer, beside: QWidget, run: Path, leave: Callable[[], None]) -> None:
+        self._viewer, self._beside, self._run, self._leave = viewer, beside, run, leave
         self._layers: dict[str, Image] = {}
-        self._before: tuple[ViewState, tuple[int, ...]] | None = None
+        self._before: tuple[Takeover, tuple[int, ...]] | None = None
 
     def __bool__(self) -> bool:
         return STAIN in self._layers
@@ -77,7 +80,7 @@ class CropLayers:
     def make(self, crops: Crops) -> None:
         """Hide the user's layers, and add those of the crops where all of them are seen."""
         viewer = self._viewer
-        self._before = ViewState.of(viewer), viewer.dims.order
+        self._before = Takeover(viewer, self._leave), viewer.dims.order
         for layer in viewer.layers:
             layer.visible = False
         viewer.dims.ndisplay = 2
@@ -122,10 +125,10 @@ class CropLayers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         if self._before is not None:
-            (view, order), self._before = self._before, None
+            (taken, order), self._before = self._before, None
             if len(order) == self._viewer.dims.ndim:
                 self._viewer.dims.order = order
-            view.bring_back(self._viewer)
+            taken.give_back()
 
     @property
     def _axis(self) -> int:

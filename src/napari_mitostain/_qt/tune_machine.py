@@ -49,7 +49,7 @@ class TimeMachine(QObject):
     def __init__(self, viewer: Viewer, run: Previewed, parent: QWidget) -> None:
         super().__init__(parent)
         self._viewer, self._run, self._beside = viewer, run, parent
-        self._layers = CropLayers(viewer, parent, run.path)
+        self._layers = CropLayers(viewer, parent, run.path, self.remove)
         self._crops: Crops | None = None
         self._coming: dict[int, Path] = {}
         self._wanted: int | None = None  # an epoch whose stain is still to come

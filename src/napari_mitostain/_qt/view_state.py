@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -73,3 +75,35 @@ class ViewState:
         viewer.dims.set_point(range(viewer.dims.ndim - last, viewer.dims.ndim), self.point.values[-last:])
         for name, value in self.camera.items():
             setattr(camera_of(viewer), name, value)
+
+
+class Takeover:
+    """The view of a viewer in someone's hands, until they give it back as it was.
+
+    There is one at a time: a second would take down the view of the first, and bring it back when that is over.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    leave : callable
+        Gives the view back at once; called when another takes it over.
+
+    Attributes
+    ----------
+    before : ViewState
+    """
+
+    _all: ClassVar[WeakValueDictionary[int, Takeover]] = WeakValueDictionary()  # by viewer, which each keeps alive
+
+    def __init__(self, viewer: Viewer, leave: Callable[[], None]) -> None:
+        self._viewer, self._leave = viewer, leave
+        self._key = id(getattr(viewer, "__wrapped__", viewer))  # napari gives each plugin a proxy of its own
+        if (other := self._all.get(self._key)) is not None:
+            other._leave()
+        self.before = ViewState.of(viewer)
+        self._all[self._key] = self
+
+    def give_back(self) -> None:
+        """Bring the view back."""
+        self._all.pop(self._key, None)
+        self.before.bring_back(self._viewer)
