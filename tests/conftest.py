@@ -90,3 +90,30 @@ def pairs_folder(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def multi_file_ome() -> Callable[[Path, np.ndarray], list[Path]]:
+    """Write an OME-TIFF of three planes into a folder, one of them in each file; returns their names in order."""
+    return _multi_file_ome
+
+
+def _multi_file_ome(folder: Path, planes: np.ndarray) -> list[Path]:
+    """Write one OME-TIFF image over three files, as acquisition software does."""
+    height, width = planes.shape[1:]
+    names = [folder / f"part{number}.ome.tif" for number in ("", "_1", "_2")]
+    uuids = [f"urn:uuid:00000000-0000-0000-0000-00000000000{z}" for z in range(3)]
+    data = "".join(
+        f'<TiffData FirstZ="{z}" PlaneCount="1"><UUID FileName="{name.name}">{uuid}</UUID></TiffData>'
+        for z, (name, uuid) in enumerate(zip(names, uuids, strict=True))
+    )
+    for z, name in enumerate(names):
+        xml = (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{uuids[z]}"><Image ID="Image:0">'
+            f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="{planes.dtype}" '
+            f'SizeX="{width}" SizeY="{height}" SizeZ="3" SizeC="1" '
+            f'SizeT="1" PhysicalSizeX="0.2" PhysicalSizeY="0.2">{data}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(name, planes[z], description=xml, metadata=None, photometric="minisblack")
+    return names

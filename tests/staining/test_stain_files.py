@@ -385,3 +385,19 @@ def test_folder_without_images(tiny_model: Model, tmp_path: Path, name: str) -> 
     with pytest.raises(FileError):
         list(stain_folder(tmp_path / name, tmp_path / "out", tiny_model))
     assert not (tmp_path / "out").exists()
+
+
+def test_image_in_several_files_is_stained_once_and_none_of_them_replaced(
+    tiny_model: Model, planes: np.ndarray, tmp_path: Path, multi_file_ome: Callable[[Path, np.ndarray], list[Path]]
+) -> None:
+    (tmp_path / "in").mkdir()
+    names = multi_file_ome(tmp_path / "in", planes[:, 0])
+    events = list(stain_folder(tmp_path / "in", tmp_path / "out", tiny_model, EXACT))
+    assert [path.name for path in (tmp_path / "out").glob("[!.]*")] == [names[0].name]
+    assert sum("is a part of part.ome.tif" in event.message for event in events if isinstance(event, Notice)) == 2
+    stained = read_stack(tmp_path / "out" / names[0].name)
+    np.testing.assert_array_equal(np.asarray(stained.data), stain(planes[:, 0], tiny_model, EXACT))
+    before = names[2].read_bytes()
+    with pytest.raises(FileError, match="which would replace"):
+        list(stain_file(names[0], names[2], tiny_model, EXACT, overwrite=True))
+    assert names[2].read_bytes() == before

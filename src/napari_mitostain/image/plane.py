@@ -47,6 +47,8 @@ class Stack:
         Channel names, if known.
     others : int
         Images that its file holds beside it.
+    files : tuple of Path
+        All files of a stack that lies in several.
     """
 
     data: Any
@@ -55,6 +57,7 @@ class Stack:
     name: str = "stack"
     channels: tuple[str, ...] = ()
     others: int = 0
+    files: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _require_axes(self)

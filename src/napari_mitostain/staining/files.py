@@ -102,6 +102,8 @@ def open_image(
     """Open an image and the writer of its stain; see `stain_file` and `provenance`."""
     require_apart(source, output)
     stack = read_stack(source)
+    for file in stack.files:
+        require_apart(file, output)
     chosen = channel or 0
     zoom = zoom_for(stack, model, settings)
     applied = replace(settings, resample=settings.resample and zoom is not None)

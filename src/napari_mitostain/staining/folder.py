@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError, ImageError
 from napari_mitostain.events import Event, Notice, TileDone
 from napari_mitostain.image import require_apart
-from napari_mitostain.image.files import SUFFIXES, Completion, list_images
+from napari_mitostain.image.files import SUFFIXES, Completion, further_parts, list_images
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining.files import stain_file
@@ -38,7 +38,8 @@ def stain_folder(
         If the output has the name of an image, or an output exists or is an input, before any work; at the end, if an
         image could not be stained.
     """
-    files, failed = images_to_stain(source, output, tasks(model, settings, channel), overwrite), list[str]()
+    files = yield from images_to_stain(source, output, tasks(model, settings, channel), overwrite)
+    failed = list[str]()
     for done, path in enumerate(files):
         try:
             with closing(stain_file(path, output / path.name, model, settings, channel, overwrite)) as events:
@@ -58,14 +59,21 @@ def tasks(
     return {provenance(model, each, "", channel or 0, computed).task for each in asked}
 
 
-def images_to_stain(source: Path, output: Path, own: set[str], overwrite: bool) -> list[Path]:
-    """List the images of a folder; what `stain_folder` refuses before any work is refused here."""
+def images_to_stain(source: Path, output: Path, own: set[str], overwrite: bool) -> Generator[Event, None, list[Path]]:
+    """List the images of a folder; what `stain_folder` refuses before any work is refused here.
+
+    Files that are a further part of another are stained with that one, as a `Notice` says.
+    """
     if output.suffix.lower() in SUFFIXES:
         raise FileError(
             f"Expected a folder for the stains of the images in {source}, got {output}, the name of an image; "
             f"leave out {output.suffix}."
         )
-    files = list_images(source)
+    listed = list_images(source)
+    parts = further_parts(listed)
+    for path, first in parts.items():
+        yield Notice(message=f"{path.name} is a part of {first.name}, and is stained with it.")
+    files = [path for path in listed if path not in parts]
     for path in files:
         require_apart(path, output / path.name)
     with writing(output):

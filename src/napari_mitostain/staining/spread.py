@@ -77,7 +77,7 @@ def _file(source: Path, output: Path, model: Model, task: Task, crew: Crew) -> I
 
 def _folder(source: Path, output: Path, model: Model, task: Task, crew: Crew) -> Iterator[Event]:
     own = tasks(model, task.settings, task.channel, task.computed)
-    files = images_to_stain(source, output, own, task.overwrite)
+    files = yield from images_to_stain(source, output, own, task.overwrite)
     stacks = [path for path in files if file_format(path) == "zarr"]
     small = [path for path in files if file_format(path) != "zarr"]
     failed = yield from _files(small, output, task, crew, len(files))

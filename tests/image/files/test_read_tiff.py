@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import tifffile
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image import Stack, notices_of_first
-from napari_mitostain.image.files import read_stack
+from napari_mitostain.image.files import further_parts, list_images, read_stack
+
+MultiFile = Callable[[Path, np.ndarray], list[Path]]
 
 DTYPES = ["uint8", "uint16", "int16", "float32", "float64"]
 
@@ -84,33 +87,24 @@ def test_first_series_and_full_resolution(tmp_path: Path, ramp: np.ndarray) -> N
     np.testing.assert_array_equal(whole(read_stack(tmp_path / "a.ome.tif")), ramp)
 
 
-def multi_file_ome(folder: Path, ramp: np.ndarray) -> list[Path]:
-    """Write one OME-TIFF image over three files, as acquisition software does."""
-    names = [folder / f"part{z}.ome.tif" for z in range(3)]
-    uuids = [f"urn:uuid:00000000-0000-0000-0000-00000000000{z}" for z in range(3)]
-    data = "".join(
-        f'<TiffData FirstZ="{z}" PlaneCount="1"><UUID FileName="{name.name}">{uuid}</UUID></TiffData>'
-        for z, (name, uuid) in enumerate(zip(names, uuids, strict=True))
-    )
-    for z, name in enumerate(names):
-        xml = (
-            '<?xml version="1.0" encoding="UTF-8"?>'
-            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{uuids[z]}"><Image ID="Image:0">'
-            '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="30" SizeY="20" SizeZ="3" SizeC="1" '
-            f'SizeT="1" PhysicalSizeX="0.2" PhysicalSizeY="0.2">{data}</Pixels></Image></OME>'
-        )
-        write_tiff(name, ramp[z], description=xml, metadata=None)
-    return names
-
-
-def test_multi_file_ome_tiff_reads_repeatedly(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_multi_file_ome_tiff_reads_repeatedly(tmp_path: Path, ramp: np.ndarray, multi_file_ome: MultiFile) -> None:
     stack = read_stack(multi_file_ome(tmp_path, ramp)[0])
     for z in (2, 0, 1, 2):
         np.testing.assert_array_equal(stack.read((z,)), ramp[z])
     assert stack.scale == {"Y": 0.2, "X": 0.2}
 
 
-def test_multi_file_ome_tiff_with_a_part_missing(tmp_path: Path, ramp: np.ndarray) -> None:
+def test_further_files_of_an_image_are_known(tmp_path: Path, ramp: np.ndarray, multi_file_ome: MultiFile) -> None:
+    names = multi_file_ome(tmp_path, ramp)
+    assert read_stack(names[1]).files == tuple(names)
+    alone = [tmp_path / name for name in ("alone.ome.tif", "alone_1.ome.tif", "other_1.ome.tif")]
+    for path in alone:
+        tifffile.imwrite(path, ramp, ome=True)
+    assert read_stack(alone[0]).files == ()
+    assert further_parts(list_images(tmp_path)) == {names[1]: names[0], names[2]: names[0]}
+
+
+def test_multi_file_ome_tiff_with_a_part_missing(tmp_path: Path, ramp: np.ndarray, multi_file_ome: MultiFile) -> None:
     names = multi_file_ome(tmp_path, ramp)
     names[1].unlink()
     with pytest.raises(FileError, match="Expected all planes"):

@@ -2,7 +2,7 @@
 
 from napari_mitostain.image.files.atomic import atomic_write, discard
 from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
-from napari_mitostain.image.files.read import list_images, read_stack
+from napari_mitostain.image.files.read import further_parts, list_images, read_stack
 from napari_mitostain.image.files.records import CompleteImage, Completion, Record, digest
 from napari_mitostain.image.files.resumable import ResumableWriter, unfinished
 from napari_mitostain.image.files.write import open_complete, open_copy, open_resumable, open_writer, require_writable
@@ -19,6 +19,7 @@ __all__ = [
     "atomic_write",
     "digest",
     "discard",
+    "further_parts",
     "is_image_folder",
     "list_images",
     "open_complete",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from napari_mitostain.errors import FileError
+from napari_mitostain.errors import FileError, MitostainError
 from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.formats import SUFFIXES, Format, file_format, is_zarr
 from napari_mitostain.image.files.read_png import read_png
 from napari_mitostain.image.files.read_tiff import read_tiff
 from napari_mitostain.image.files.read_zarr import read_zarr
 from napari_mitostain.image.plane import Stack
+
+_PART = re.compile(r"_\d+(?=\.ome\.tiff?$)", re.IGNORECASE)
+"""The number of a further file of an OME-TIFF."""
 
 _READERS: dict[Format, Callable[[Path], Stack]] = {"tiff": read_tiff, "zarr": read_zarr, "png": read_png}
 
@@ -65,6 +69,34 @@ def list_images(folder: Path) -> list[Path]:
     if not found:
         raise FileError(f"Expected images ({', '.join(SUFFIXES)}) in {folder}, got none; choose another folder.")
     return found
+
+
+def further_parts(files: Sequence[Path]) -> dict[Path, Path]:
+    """Map images that are a further part of another, to that one, as Micro-Manager writes large OME-TIFFs.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Of one folder.
+
+    Returns
+    -------
+    dict of Path to Path
+        From ``name_1.ome.tif`` to ``name.ome.tif``, where the planes of the latter lie in both.
+    """
+    by_name, known, found = {path.name: path for path in files}, dict[Path, tuple[Path, ...]](), dict[Path, Path]()
+    for path in files:
+        first = by_name.get(_PART.sub("", path.name), path)
+        if first != path and path.absolute() in (known.get(first) or known.setdefault(first, _files_of(first))):
+            found[path] = first
+    return found
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    try:
+        return tuple(file.absolute() for file in read_stack(path).files)
+    except MitostainError:  # whoever reads it will say so
+        return ()
 
 
 def _looks_like_image(path: Path) -> bool:
