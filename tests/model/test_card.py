@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -29,7 +30,15 @@ FULL = Card(
 )
 
 
-@pytest.mark.parametrize("card", [FULL, Card("plain")], ids=["full", "plain"])
+EQUAL = Card("equal", scores={"ceiling": {"ssim": 1.0, "psnr": inf, "pearson": 1.0, "detail_pearson": 1.0}})
+
+
+def test_card_is_json_where_a_score_is_infinite() -> None:
+    assert json.loads(EQUAL.to_json(), parse_constant=pytest.fail)["scores"]["ceiling"]["psnr"] is None
+    assert " inf " in EQUAL.to_text()
+
+
+@pytest.mark.parametrize("card", [FULL, EQUAL, Card("plain")], ids=["full", "equal", "plain"])
 def test_card_survives_json(card: Card) -> None:
     text = card.to_json()
     assert Card.from_json(text, "there") == card

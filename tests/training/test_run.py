@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_history_leaves_a_torn_line_out_and_a_rewound_one_what_comes_again(run: 
     ]
     run.rewind(0, is_scored=False)
     assert [entry["event"] for entry in run.history()] == ["Notice"]
+
+
+def test_infinite_scores_are_json_and_come_back(run: RunFolder) -> None:
+    scores = {"constant": {"psnr": inf, "ssim": 1.0}}
+    run.log(StartScored(scores=scores))
+    (line,) = (run.path / "events.jsonl").read_text().splitlines()
+    assert json.loads(line, parse_constant=pytest.fail)["scores"] == {"constant": {"psnr": None, "ssim": 1.0}}
+    run.rewind(5, is_scored=True)
+    assert [entry["scores"] for entry in run.history()] == [scores]
 
 
 def test_table_has_a_line_for_each_epoch(run: RunFolder) -> None:

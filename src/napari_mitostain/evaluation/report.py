@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
+from napari_mitostain.events import finite_or_none
 from napari_mitostain.image import (
     IntensityRange,
     Stack,
@@ -50,12 +50,15 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready values; None stands for the infinite PSNR of equal images."""
-        return {
-            "mean": _json_ready(self.mean),
-            "baselines": {name: _json_ready(scores) for name, scores in self.baselines.items()},
-            "planes": {name: _json_ready(scores) for name, scores in self.planes.items()},
-            "notices": list(self.notices),
-        }
+        told: dict[str, Any] = finite_or_none(
+            {
+                "mean": self.mean.to_dict(),
+                "baselines": {name: scores.to_dict() for name, scores in self.baselines.items()},
+                "planes": {name: scores.to_dict() for name, scores in self.planes.items()},
+                "notices": list(self.notices),
+            }
+        )
+        return told
 
 
 def evaluate(predicted: Any, target: Any, brightfield: Any = None, channel: int | None = None) -> Report:
@@ -99,10 +102,6 @@ def evaluate(predicted: Any, target: Any, brightfield: Any = None, channel: int 
                 baselines.setdefault("variance", []).append(score(variance_baseline(bright, truth), truth))
             baselines.setdefault("ceiling", []).append(score(ceiling(truth), truth))
     return Report(planes, {name: mean_scores(scores) for name, scores in baselines.items()}, tuple(notices))
-
-
-def _json_ready(scores: Scores) -> dict[str, float | None]:
-    return {name: value if isfinite(value) else None for name, value in scores.to_dict().items()}
 
 
 _Plane = tuple[str, NDArray[Any], NDArray[np.float32], NDArray[Any] | None]

@@ -1,6 +1,6 @@
 """Frozen events: what a running job says to whoever drains it."""
 
-from napari_mitostain.events.base import Event, Notice
+from napari_mitostain.events.base import Event, Notice, finite_or_none, infinite_for_none
 from napari_mitostain.events.images import (
     FileDone,
     Measured,
@@ -32,6 +32,8 @@ __all__ = [
     "StepDone",
     "TileDone",
     "UnitsKept",
+    "finite_or_none",
+    "infinite_for_none",
 ]
 
 PASSING = (StepDone, Measured, PartDone)

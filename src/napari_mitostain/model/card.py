@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_mitostain.config import ScalingSettings, WeightSettings, require_above_zero, require_whole
 from napari_mitostain.errors import ModelError, clause
+from napari_mitostain.events import finite_or_none, infinite_for_none
 
 FORMAT = "mitostain-model/1"
 
@@ -59,8 +60,8 @@ class Card:
     licence: str = ""
 
     def to_json(self) -> str:
-        """Return the card as a JSON document."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=2)
+        """Return the card as a JSON document; None stands for an infinite score, such as the PSNR of equal images."""
+        return json.dumps({"format": FORMAT} | finite_or_none(asdict(self)), indent=2)
 
     def to_text(self) -> str:
         """Return the card for reading."""
@@ -98,6 +99,7 @@ class Card:
             values["scaling"] = ScalingSettings.from_dict(values["scaling"])
             values["weighting"] = WeightSettings.from_dict(values["weighting"])
             values["data"] = tuple(values["data"])
+            values["scores"] = infinite_for_none(values.get("scores", {}))
             known = {f.name for f in fields(cls)}
             card = cls(**{name: value for name, value in values.items() if name in known})
             require_whole("base_channels", card.base_channels, 1)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from napari_mitostain.events import EpochDone, Event, StartScored
+from napari_mitostain.events import EpochDone, Event, StartScored, finite_or_none, infinite_for_none
 from napari_mitostain.image.files import atomic_write
 from napari_mitostain.image.files.failures import writing
 
@@ -45,7 +45,8 @@ class RunLog:
                 with suppress(ValueError):
                     entry = json.loads(line)
                     if isinstance(entry, dict) and isinstance(entry.get("event"), str):
-                        said.append(entry)
+                        scores = {"scores": infinite_for_none(entry["scores"])} if "scores" in entry else {}
+                        said.append(entry | scores)
         return said
 
     def rewind(self, epoch: int, is_scored: bool) -> None:
@@ -53,7 +54,8 @@ class RunLog:
         if not self._events.is_file():
             return
         said = [entry for entry in self.read() if not _comes_again(entry, epoch, is_scored)]
-        atomic_write(self._events, "".join(json.dumps(entry) + "\n" for entry in said).encode())
+        lines = (json.dumps(finite_or_none(entry)) + "\n" for entry in said)
+        atomic_write(self._events, "".join(lines).encode())
         atomic_write(self._table, epochs_table(said).encode())
 
 
