@@ -12,7 +12,9 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 import zarr
+from napari.layers._layer_actions import _convert, _duplicate_layer
 from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_mitostain import stain
@@ -276,6 +278,30 @@ def test_layer_in_other_units_than_the_viewer(viewer, widget, small_model, cells
     done()
     assert widget.words.text().startswith("Live: what is in view is stained")
     until(lambda: bool(viewer.screenshot(flash=False)[..., 0].any()))
+
+
+@pytest.mark.parametrize("is_renewed", [False, True])
+def test_napari_saves_copies_and_converts_what_is_stained(viewer, widget, cells, done, tmp_path, is_renewed):
+    source = viewer.add_image(cells, name="cells")
+    turn_on(widget)
+    done()
+    if is_renewed:
+        source.data = cells[:, ::-1].copy()
+        done()
+    layer = shown(viewer)
+    whole = np.asarray(layer.data[0])
+    assert whole.any()
+    viewer.layers.save(str(tmp_path / "all"))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "all" / "cells live stain.tif"), whole)
+    viewer.layers.selection = {layer}
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers["cells live stain copy"]
+    viewer.layers.selection = {layer}
+    layer.projection_mode = "none"  # of the others napari warns that labels have none
+    _convert(viewer.layers, "labels")
+    np.testing.assert_array_equal(viewer.layers["cells live stain [1]"].data, whole.astype(int))
+    widget.live_button.click()
+    np.testing.assert_array_equal(copy.data[0], whole)
 
 
 def test_chosen_channel(viewer, widget, small_model, cells, done):

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from napari.layers._multiscale_data import MultiScaleData
 from numpy.typing import NDArray
 
 from napari_mitostain.image import PlaneIndex
@@ -104,6 +105,25 @@ class LiveArray:
         for tile, values in self.find(plane, box):
             spans = [_overlap(side, of) for side, of in zip(tile, (rows, columns), strict=True)]
             out[spans[0][0], spans[1][0]] = values[spans[0][1], spans[1][1]]
+
+
+class LiveLevels(MultiScaleData):  # type: ignore[misc]
+    """A live stain at several resolutions, the finest first. As an array, and as a copy, it is what is stained by now.
+
+    napari's own class is no array that could be saved or made labels of, and its copy would go on with the tiles.
+    """
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Fill an array with what is stained by now at the finest resolution."""
+        return np.asarray(self[0], dtype)
+
+    def __deepcopy__(self, _: Any) -> LiveLevels:
+        """Return what is stained by now at all resolutions."""
+        return LiveLevels([np.asarray(level) for level in self])
+
+    def astype(self, dtype: Any) -> NDArray[Any]:
+        """Return an array of another type, as that of an array does."""
+        return np.asarray(self).astype(dtype)
 
 
 def _overlap(side: slice, taken: range) -> tuple[slice, slice]:

@@ -12,7 +12,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from napari_mitostain._qt.layers import carried, unit_factors
-from napari_mitostain._qt.live_array import LiveArray, Stained
+from napari_mitostain._qt.live_array import LiveArray, LiveLevels, Stained
 from napari_mitostain._qt.live_tiles import LiveTiles
 from napari_mitostain._qt.live_view import LiveAxes
 from napari_mitostain._qt.plane_layers import move_layer
@@ -79,6 +79,7 @@ class LivePicture(QObject):
             add_beside(self._viewer, self.layer)
         else:
             self.layer.data = data
+            self.layer._data = data  # napari wraps it anew
             self.layer.metadata = {**self.layer.metadata, METADATA: told}
             self.follow(of)
 
@@ -158,7 +159,7 @@ class LivePicture(QObject):
         return found | {"affine": own / np.array([[*factors, 1.0]]).T, "units": point.units[-len(factors) :]}
 
 
-def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:
+def levels(of: LiveAxes, tiles: LiveTiles) -> LiveLevels:
     """Return the stain at the resolutions that napari chooses from.
 
     A large plane without levels gets some, of every second pixel, so that no more is drawn than can be seen. The last
@@ -172,7 +173,7 @@ def levels(of: LiveAxes, tiles: LiveTiles) -> list[LiveArray]:
         while max(_plane(of, found[-1])) > _DRAWN_PX:
             found.append(found[-1][tuple(slice(None, None, 2) if axis in "YX" else slice(None) for axis in of.axes)])
     dot = tuple(range(1) if axis in "YX" else own for axis, own in zip(of.axes, found[-1].ranges, strict=True))
-    return [*found, LiveArray(of.axes, dot, lambda *_: [])]
+    return LiveLevels([*found, LiveArray(of.axes, dot, lambda *_: [])])
 
 
 def _ranges(of: LiveAxes, level: int) -> tuple[range, ...]:
