@@ -130,6 +130,8 @@ def test_middle_of_a_view_in_other_units():
     layer = viewer.add_image(np.zeros((5, 40, 40)), scale=(2, 0.5, 0.1), units="um")
     camera_of(viewer).center = (0, 10, 3)
     assert middle_of_view(viewer, layer, "ZYX") == (20, 30)
+    camera_of(viewer).center = (0, -10, 300)
+    assert middle_of_view(viewer, layer, "ZYX") == (0, 39)  # the nearest there is
     if not hasattr(viewer.dims, "units"):
         pytest.skip("before 0.9 napari has each layer in its own units")
     viewer.layers.units = ("nm", "nm", "nm")

@@ -20,6 +20,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from napari_mitostain._qt import weights_job, weights_overlay
+from napari_mitostain._qt.view_state import camera_of
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.model.losses import batch_weights
 from napari_mitostain.weighing import read_weighting, write_weighting
@@ -432,3 +433,6 @@ def test_reported_patch_is_named(viewer, widget, done):
     widget.form.setValue(WeightSettings(scope="patch"))
     done()
     assert widget.words.text().startswith("Patch in row ")
+    camera_of(viewer).center = (0, -500.0, 500.0)  # the image is off the canvas
+    done()
+    assert widget.words.text().startswith("Patch in row 1, column 5:")  # of 71 px

@@ -137,12 +137,12 @@ def plane_in_view(layer: Image, axes: str, point: WorldPoint) -> PlaneIndex:
 
 
 def middle_of_view(viewer: Viewer, layer: Image, axes: str) -> tuple[int, int]:
-    """Return the row and the column of a layer in the middle of the canvas."""
+    """Return the row and the column of a layer in the middle of the canvas, or the nearest there is."""
     point = WorldPoint.of(viewer)
     middle = list(point.values)
     for axis, place in zip(viewer.dims.displayed, camera_of(viewer).center[-len(viewer.dims.displayed) :], strict=True):
         middle[axis] = place
-    position = _in_data(layer, replace(point, values=tuple(middle)))
+    position = np.clip(_in_data(layer, replace(point, values=tuple(middle))), 0, np.array(_data(layer).shape) - 1)
     return int(position[axes.index("Y")]), int(position[axes.index("X")])
 
 
