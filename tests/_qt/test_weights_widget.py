@@ -16,7 +16,7 @@ import torch
 from napari.qt.threading import WorkerBase
 from napari.utils.progress import progress
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QCoreApplication, QEvent, QThreadPool
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from napari_mitostain._qt import weights_job, weights_overlay
@@ -247,6 +247,17 @@ def test_it_fits_a_dock_of_330_pixels(viewer, widget, qtbot):
     widget.form.setValue(WeightSettings(a=(0.2, 0.7, -0.4), scope="patch"))  # with all its rows and warnings
     scroll = widget.findChild(QScrollArea)
     assert scroll.widget().minimumSizeHint().width() <= 330 - scroll.verticalScrollBar().sizeHint().width()
+
+
+def test_scroll_bar_of_a_narrow_dock_cuts_nothing_off(viewer, widget, until):
+    window = viewer.window._qt_window
+    window.resize(900, 500)
+    window.show()
+    window.resizeDocks([widget.parent()], [50], Qt.Orientation.Horizontal)
+    scroll = widget.findChild(QScrollArea)
+    until(lambda: scroll.verticalScrollBar().isVisible())
+    QCoreApplication.processEvents()
+    assert scroll.viewport().width() >= scroll.widget().minimumSizeHint().width()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

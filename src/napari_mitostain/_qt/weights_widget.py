@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSpinBox,
     QVBoxLayout,
-    QWidget,
 )
 from superqt import QCollapsible
 
@@ -27,7 +25,7 @@ from napari_mitostain._qt.docked import Docked
 from napari_mitostain._qt.loss_section import LossSection
 from napari_mitostain._qt.plane_look import Look
 from napari_mitostain._qt.result_layer import image_choices
-from napari_mitostain._qt.rows import narrowed, renew_choices
+from napari_mitostain._qt.rows import Column, narrowed, renew_choices
 from napari_mitostain._qt.weights_form import SCOPES, WeightsForm
 from napari_mitostain._qt.weights_overlay import WeightsOverlay
 from napari_mitostain._qt.weights_plot import WeightsPlot
@@ -94,22 +92,15 @@ class WeightsWidget(Docked):
         self.words.setWordWrap(True)
         loss = QCollapsible("Loss of a stain", expandedIcon="▾", collapsedIcon="▸")
         loss.addWidget(self.loss)
-        content = QWidget()
-        inner = QVBoxLayout(content)
+        inner = QVBoxLayout()
         inner.addLayout(self._rows)
         inner.addLayout(show)
         for widget in (self.plot, self.words, self.form, loss):
             inner.addWidget(widget)
         inner.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        bar = scroll.verticalScrollBar()
-        scroll.setMinimumWidth(content.minimumSizeHint().width() + (bar.sizeHint().width() if bar is not None else 0))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        layout.addWidget(Column(inner))
 
     def _connect(self) -> None:
         self.layer.changed.connect(self._follow)
