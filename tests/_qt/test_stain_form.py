@@ -75,6 +75,31 @@ def test_removed_layer_gives_way(viewer, form):
     assert form.value().layer is None
 
 
+def test_brightfield_that_comes_after_fluorescence_is_chosen(viewer, form):
+    viewer.layers.clear()
+    fluorescence = viewer.add_image(np.zeros((9, 9)), name="mitochondria")
+    assert form.value().layer is fluorescence  # there is no other
+    viewer.add_points([[1, 2]], name="marks")
+    brightfield = viewer.add_image(np.zeros((9, 9)), name="cells")
+    assert form.value().layer is brightfield
+    viewer.add_image(np.zeros((9, 9)), name="other cells")
+    assert form.value().layer is brightfield
+
+
+@pytest.mark.parametrize("how", ["by hand", "by value", "stained"])
+def test_layer_that_the_user_has_chosen_stays(viewer, form, how):
+    viewer.layers.clear()
+    chosen = viewer.add_image(np.zeros((9, 9)), name="mitochondria in brightfield")
+    if how == "by hand":
+        form._layer.native.activated.emit(0)
+    elif how == "by value":
+        form.setValue(form.value())
+    else:
+        form.keep_layer()
+    viewer.add_image(np.zeros((9, 9)), name="cells")
+    assert form.value().layer is chosen
+
+
 def test_results_are_no_candidates(viewer, form):
     viewer.add_image(np.zeros((8, 8)), name="stain", metadata={"mitostain": {}})
     viewer.add_points(np.zeros((1, 2)))

@@ -19,6 +19,7 @@ from napari_mitostain._qt.tune_request import LayerChoice
 from napari_mitostain.config import Device, StainSettings
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 
@@ -50,6 +51,7 @@ class StainForm(QuietForm):
         self._precision = ComboBox(choices=["auto", "float32", "bfloat16"])
         self._pixels = QLabel()
         self._resample = CheckBox(text="Resample on the fly", tooltip="Stain at the model's pixel size.")
+        self._is_kept = False
         self._lay_out()
         self._choose_active()
         self._adapt()
@@ -86,6 +88,7 @@ class StainForm(QuietForm):
         settings = request.settings
         with self._silent():
             self._model.setValue(request.model)
+            self._is_kept = self._is_kept or request.layer is not None
             self._source.setValue(LayerChoice(request.layer, request.channel_axis, request.channel))
             self._planes.value, self._repeat.value = request.planes, request.repeat
             self._device.ask(settings.device)
@@ -99,10 +102,15 @@ class StainForm(QuietForm):
         before = self.value()
         with self._silent():
             self._source.reset_choices()
+            self._choose_anew(before.layer)
             self._model.reset_choices()
             self._adapt()
         if self.value() != before:
             self._tell()
+
+    def keep_layer(self, *_: Any) -> None:
+        """Take the chosen layer for the user's own choice, which no layer that comes later changes."""
+        self._is_kept = True
 
     def show_devices(self, devices: Sequence[Device]) -> None:
         """Offer the devices of this machine, best first. They come from a job: torch knows them, and loads slowly."""
@@ -138,6 +146,7 @@ class StainForm(QuietForm):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
+        self._layer.native.activated.connect(self.keep_layer)  # by hand
         self._source.valueChanged.connect(self._adapt)
         for field in (self._planes, self._repeat, self._device, self._precision, self._resample):
             field.changed.connect(self._tell)
@@ -152,10 +161,16 @@ class StainForm(QuietForm):
     def _choose_active(self) -> None:
         """Choose the layer that the user works on, unless it is more likely fluorescence than some other."""
         active = self._viewer.layers.selection.active
-        if active is None or looks_fluorescent(active.name):
+        if active not in self._layer.choices or looks_fluorescent(active.name):
             self._source.first_that(lambda name: not looks_fluorescent(name))
-        elif active in self._layer.choices:
+        else:
             self._layer.value = active
+
+    def _choose_anew(self, before: Image | None) -> None:
+        """Give up a layer that is more likely fluorescence, and came first, for one that has come now."""
+        self._is_kept = self._is_kept and self._layer.value is before
+        if not self._is_kept and self._layer.value is not None and looks_fluorescent(self._layer.value.name):
+            self._choose_active()
 
     def _adapt(self, *_: Any) -> None:
         """Offer to stain one plane only where there are several."""

@@ -129,11 +129,13 @@ class StainWidget(Docked):
         if self.runner.is_running:
             self.runner.cancel()
         else:
+            self.form.keep_layer()
             self._start(replace(request, planes="stack") if self.live.is_on else request)
 
     def _toggle_live(self, wanted: bool) -> None:
         self.button.setText("Finish the stack" if wanted else "Stain")
         if wanted:
+            self.form.keep_layer()
             self._look(self.form.value())
         else:
             self.live.stop()
