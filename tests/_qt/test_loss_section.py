@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_mitostain._qt import loss_layers, plane_look
 from napari_mitostain._qt.view_state import Takeover, camera_of
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.image import IntensityRange
@@ -239,6 +241,28 @@ def test_landscape_follows_the_settings(viewer, landscape, done):
     after = viewer.layers["loss after weighting"].data[2]
     assert not np.array_equal(before, after)
     np.testing.assert_array_equal(after, viewer.layers["loss before weighting"].data[2])
+
+
+def test_landscape_is_reduced_in_a_thread_and_its_layers_stay(viewer, landscape, done, monkeypatch):
+    """On the main thread each move of a slider stopped the viewer for 0.1 s on a plane of 2048 by 2048 pixels."""
+    threads, before = [], viewer.layers[-2:]
+    reduce = plane_look.downscale_local_mean
+
+    def reduced(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return reduce(*given)
+
+    monkeypatch.setattr(plane_look, "downscale_local_mean", reduced)
+    monkeypatch.setattr(plane_look, "_RELIEF", 20)
+    monkeypatch.setattr(loss_layers, "Surface", None)  # none is made
+    landscape.form.setValue(WeightSettings(a=(0.0, 0.0, 0.0), b=(1.0, 1.0, 1.0)))
+    done()
+    assert threads
+    assert threading.main_thread() not in threads
+    assert viewer.layers[-2:] == before
+    vertices, _, values = before[0].data
+    assert len(values) == 15 * 18  # (60, 71) px in squares of 4
+    np.testing.assert_allclose(vertices[-1, 1:], (14 * 4 * 0.1, 17 * 4 * 0.2))
 
 
 def test_landscape_leaves_when_something_else_takes_the_viewer_over(viewer, shown):

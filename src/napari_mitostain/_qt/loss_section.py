@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_mitostain._qt.latest import Latest
 from napari_mitostain._qt.layers import guess_channel_axis, layer_stack, plane_in_view
-from napari_mitostain._qt.loss_layers import show_panels, surfaces
+from napari_mitostain._qt.loss_layers import meshes, show_panels, surfaces
 from napari_mitostain._qt.plane_layers import Place, PlaneLayers
 from napari_mitostain._qt.plane_look import Look, LossLook, look_at_loss
 from napari_mitostain._qt.result_layer import result_kind
@@ -164,8 +164,9 @@ class LossSection(QWidget):
         self._shown = answer
         show_panels(self.panels, answer.loss, Place(target, asked.stack, asked.index))
         self._tell(answer.loss)
-        for layer, new in zip(self._surfaces, self._landscape(answer) if self._surfaces else [], strict=True):
-            layer.data = new.data
+        if self._surfaces:
+            for layer, mesh in zip(self._surfaces, meshes(answer, target), strict=True):
+                layer.data = mesh
 
     def _tell(self, loss: LossView) -> None:
         for row, shares in enumerate(zip(loss.pixels, loss.plain, loss.weighed, strict=True)):
@@ -178,11 +179,11 @@ class LossSection(QWidget):
 
     def _show_landscape(self, wanted: bool) -> None:
         """Turn to the two surfaces in 3-D with all else hidden, or back to the view before."""
-        if wanted and self._shown is not None:
+        if wanted and self._shown is not None and self._target is not None:
             self._taken = Takeover(self._viewer, self._leave_landscape)
             self.held.emit(True)
             self._viewer.dims.events.ndisplay.connect(self._on_turned)
-            self._surfaces = self._landscape(self._shown)
+            self._surfaces = [*surfaces(self._shown, self._target)]
             for layer in self._viewer.layers:
                 layer.visible = False
             for layer in self._surfaces:
@@ -209,13 +210,6 @@ class LossSection(QWidget):
 
     def _leave_landscape(self) -> None:
         self.landscape.setChecked(False)
-
-    def _landscape(self, shown: LossLook) -> list[Layer]:
-        assert self._target is not None
-        axes = shown.seen.request.stack.axes
-        height, width = (abs(float(self._target.scale[axes.index(axis)])) for axis in "YX")
-        units = [self._target.units[axes.index(axis)] for axis in "YYX"]
-        return [*surfaces(shown.loss, (height, width), units)]
 
 
 def _table() -> QTableWidget:

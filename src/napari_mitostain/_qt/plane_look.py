@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.transform import downscale_local_mean
 
 from napari_mitostain.config import WeightSettings
 from napari_mitostain.image import IntensityRange, PlaneIndex, Stack, fill_non_finite, relative_stain
@@ -20,6 +21,9 @@ from napari_mitostain.weighting import (
     view_loss,
     view_plane,
 )
+
+_RELIEF = 192
+"""Points of a relief along its longer side: finer ones only cost time to turn."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,35 @@ def look(request: Request) -> Look:
 
 
 @dataclass(frozen=True)
+class Relief:
+    """A plane at so many points as are worth turning in 3-D.
+
+    Attributes
+    ----------
+    values : ndarray of float32
+        Means of squares of pixels (Y, X).
+    step : int
+        Side of these squares.
+    """
+
+    values: NDArray[np.float32]
+    step: int
+
+    @classmethod
+    def of(cls, plane: NDArray[np.float32]) -> Relief:
+        """Reduce a plane."""
+        step = max(1, -(-max(plane.shape) // _RELIEF))
+        means = downscale_local_mean(plane, (step, step))  # type: ignore[no-untyped-call]
+        return cls(means.astype(np.float32), step)
+
+
+@dataclass(frozen=True)
 class LossLook:
-    """The loss of a plane that was looked at."""
+    """The loss of a plane that was looked at, and its reliefs before and after weighting."""
 
     seen: Look
     loss: LossView
+    reliefs: tuple[Relief, Relief]
 
 
 def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
@@ -92,7 +120,8 @@ def look_at_loss(seen: Look, stain: Stack, index: PlaneIndex) -> LossLook:
     image = seen.prepared.image
     scaled = IntensityRange.fit(image).apply(fill_non_finite(image))
     target = np.where(np.isfinite(image), scaled, np.float32(np.nan))  # what is not known carries no loss
-    return LossLook(seen, view_loss(target, relative_stain(stain.read(index), stain.name), seen.view))
+    loss = view_loss(target, relative_stain(stain.read(index), stain.name), seen.view)
+    return LossLook(seen, loss, (Relief.of(loss.error), Relief.of(loss.weighted)))
 
 
 def _prepare(request: Request) -> Prepared:
