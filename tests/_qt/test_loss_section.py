@@ -236,11 +236,14 @@ def test_turning_to_2d_leaves_the_landscape(viewer, shown, until, displays):
 
 def test_landscape_follows_the_settings(viewer, landscape, done):
     before = viewer.layers["loss after weighting"].data[2].copy()
+    changed = []
+    viewer.layers["loss before weighting"].events.data.connect(changed.append)
     landscape.form.setValue(WeightSettings(a=(0.0, 0.0, 0.0), b=(1.0, 1.0, 1.0)))
     done()
     after = viewer.layers["loss after weighting"].data[2]
     assert not np.array_equal(before, after)
     np.testing.assert_array_equal(after, viewer.layers["loss before weighting"].data[2])
+    assert not changed  # which would cost time for nothing
 
 
 def test_landscape_is_reduced_in_a_thread_and_its_layers_stay(viewer, landscape, done, monkeypatch):

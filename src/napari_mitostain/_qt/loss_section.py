@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from magicgui.widgets import ComboBox
 from napari.layers import Image, Layer
 from qtpy.QtCore import Qt, QTimer, Signal  # type: ignore[attr-defined]
@@ -166,7 +167,10 @@ class LossSection(QWidget):
         self._tell(answer.loss)
         if self._surfaces:
             for layer, mesh in zip(self._surfaces, meshes(answer, target), strict=True):
-                layer.data = mesh
+                if not np.array_equal(
+                    layer.data[0], mesh[0]
+                ):  # napari takes long to shade one; weights change one alone
+                    layer.data = mesh
 
     def _tell(self, loss: LossView) -> None:
         for row, shares in enumerate(zip(loss.pixels, loss.plain, loss.weighed, strict=True)):
