@@ -86,6 +86,17 @@ def test_brightfield_that_comes_after_fluorescence_is_chosen(viewer, form):
     assert form.value().layer is brightfield
 
 
+def test_form_is_opened_before_an_image_comes(small_model, qtbot):
+    viewer = ViewerModel()
+    form = StainForm(viewer)
+    qtbot.addWidget(form)
+    assert form.value().layer is None
+    for name in ("mitochondria", "cells"):
+        layer = viewer.add_image(np.zeros((9, 9)), name=name)
+        form.reset_choices()
+    assert form.value().layer is layer
+
+
 @pytest.mark.parametrize("how", ["by hand", "by value", "stained"])
 def test_layer_that_the_user_has_chosen_stays(viewer, form, how):
     viewer.layers.clear()

@@ -161,7 +161,7 @@ class StainForm(QuietForm):
     def _choose_active(self) -> None:
         """Choose the layer that the user works on, unless it is more likely fluorescence than some other."""
         active = self._viewer.layers.selection.active
-        if active not in self._layer.choices or looks_fluorescent(active.name):
+        if active is None or active not in self._layer.choices or looks_fluorescent(active.name):
             self._source.first_that(lambda name: not looks_fluorescent(name))
         else:
             self._layer.value = active
