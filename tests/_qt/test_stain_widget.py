@@ -360,7 +360,7 @@ def test_contrast_is_fitted_to_the_first_plane_whose_stain_is_not_empty(viewer, 
     cells[2] = 7
     viewer.add_image(cells, name="cells")  # plane 2 is in view, and stained first
     press(widget)
-    assert viewer.layers["cells stain"].contrast_limits == list(contrast_of(stain(cells, small_model)[1]))
+    assert viewer.layers["cells stain"].contrast_limits == list(contrast_of(stain(cells[1], small_model)))
 
 
 def test_constant_image_is_refused_in_a_sentence(viewer, widget, notifications, press):
