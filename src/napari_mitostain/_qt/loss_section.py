@@ -167,9 +167,8 @@ class LossSection(QWidget):
         self._tell(answer.loss)
         if self._surfaces:
             for layer, mesh in zip(self._surfaces, meshes(answer, target), strict=True):
-                if not np.array_equal(
-                    layer.data[0], mesh[0]
-                ):  # napari takes long to shade one; weights change one alone
+                # weights change one of them alone, and napari takes long to shade one
+                if not np.array_equal(layer.data[0], mesh[0]):
                     layer.data = mesh
 
     def _tell(self, loss: LossView) -> None:

@@ -98,9 +98,8 @@ class PlaneLayers:
         else:
             self.remove(kind)
             layer = self._layers[kind] = make(data, **place.transforms())
-            layer.metadata[METADATA] = origin | signature(
-                layer
-            )  # before it is in the list, where others ask what it is
+            # before it is in the list, where others ask what it is
+            layer.metadata[METADATA] = origin | signature(layer)
             add_beside(self._viewer, layer)
         return layer
 
