@@ -52,10 +52,10 @@ def read_tiff(path: Path) -> Stack:
         store = series.aszarr(level=0, chunkmode=None if is_large else _WHOLE_PAGES)
         source = zarr.open_array(store, mode="r")
         others = len(tif.series) - 1
-        files = sorted({Path(page.parent.filehandle.path) for page in series.pages if page is not None})
+        files = sorted({page.parent.filehandle.path for page in series.pages if page is not None})
     data = FileArray(path, source, dropped, _Reopener(tif, store).opened)
     known = {axis: scale[axis] for axis in axes if axis in scale}
-    return Stack(data, axes, known, path.name, channels, others, tuple(files) if len(files) > 1 else ())
+    return Stack(data, axes, known, path.name, channels, others, tuple(map(Path, files)) if len(files) > 1 else ())
 
 
 @contextmanager

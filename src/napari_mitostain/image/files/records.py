@@ -119,16 +119,28 @@ class CompleteImage:
 
     def is_finished(self, unit: Unit, source: str) -> bool:
         """Tell whether a unit was computed from pixels of this digest, and is on the disk as it was written."""
-        found = self._units.get(unit.name)
-        return found is not None and found.source == source and found.stain == stored(self._writer, self._like, unit)
+        return is_as_recorded(self._units.get(unit.name), unit, source, self._writer, self._like)
 
 
-def stored(writer: StackWriter, like: Stack, unit: Unit) -> str | None:
-    """Return the digest of a unit as it is on the disk, or None if it cannot be read."""
+def is_as_recorded(found: Record | None, unit: Unit, source: str, writer: StackWriter, like: Stack) -> bool:
+    """Tell whether a record is of pixels of this digest, and of what is on the disk; what cannot be read is not."""
+    if found is None or found.source != source:
+        return False
     try:
-        return digest(writer.read_box(like.stained_index(unit.plane), unit.box))
+        return found.stain == stored(unit, writer, like)
     except FileError:
-        return None
+        return False
+
+
+def stored(unit: Unit, writer: StackWriter, like: Stack) -> str:
+    """Return the digest of a unit as it is on the disk.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    return digest(writer.read_box(like.stained_index(unit.plane), unit.box))
 
 
 def _place(path: Path) -> Path:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
-from napari_mitostain.image.files.records import Completion, Record, digest, stored
+from napari_mitostain.image.files.records import Completion, Record, is_as_recorded, stored
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import Stack
 from napari_mitostain.image.units import Unit
@@ -84,8 +84,7 @@ class ResumableWriter:
 
     def is_finished(self, unit: Unit, source: str) -> bool:
         """Tell whether a unit was finished, from pixels of the same digest, and is on the disk as it was written."""
-        found = self.record(unit)
-        return found is not None and found.source == source and found.stain == stored(self._writer, self._like, unit)
+        return is_as_recorded(self.record(unit), unit, source, self._writer, self._like)
 
     def write(self, unit: Unit, values: NDArray[Any], source: str) -> None:
         """Store and record a unit; `source` is the digest of what it was computed from.
@@ -96,7 +95,7 @@ class ResumableWriter:
             As `StackWriter.write`.
         """
         self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
-        record = Record(source, self._written(unit), not values.any())
+        record = Record(source, stored(unit, self._writer, self._like), not values.any())
         partial = self._records / f".{uuid.uuid4().hex}"
         with writing(self._writer.path):
             partial.write_text(json.dumps(asdict(record)))
@@ -107,9 +106,6 @@ class ResumableWriter:
         if self.folder.exists():
             with suppress(Timeout), self._lock.acquire(timeout=0):
                 shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _written(self, unit: Unit) -> str:
-        return digest(self._writer.read_box(self._like.stained_index(unit.plane), unit.box))
 
     def _finished(self) -> dict[str, Record]:
         found = {path.name: Record.read(path) for path in self._records.iterdir() if not path.name.startswith(".")}
