@@ -74,6 +74,14 @@ def test_export_onto_itself_is_refused(mitostain: Any, model_file: Path) -> None
     assert model_file.read_bytes() == before
 
 
+def test_export_onto_a_folder_is_refused(mitostain: Any, tmp_path: Path, model_file: Path) -> None:
+    (tmp_path / "mine.safetensors").mkdir()
+    (tmp_path / "mine.safetensors" / "notes.txt").write_text("precious")
+    done = mitostain("models", "export", model_file, tmp_path / "mine.safetensors", "--overwrite")
+    assert done.status == 2
+    assert (tmp_path / "mine.safetensors" / "notes.txt").read_text() == "precious"
+
+
 def test_import_of_weights_that_do_not_fit_their_card_is_refused(
     mitostain: Any, tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

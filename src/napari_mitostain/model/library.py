@@ -131,8 +131,7 @@ def export_model(name: str | Path, path: Path, overwrite: bool = False) -> None:
         If the name is taken or ends otherwise, or the files cannot be written.
     """
     from napari_mitostain.image import require_apart  # loads SciPy, as above
-    from napari_mitostain.image.files import atomic_write
-    from napari_mitostain.image.files.failures import writing
+    from napari_mitostain.image.files import atomic_write, require_place
 
     weights = find_weights(name)
     card = _card_beside(weights)
@@ -140,10 +139,7 @@ def export_model(name: str | Path, path: Path, overwrite: bool = False) -> None:
         raise FileError(f"Expected a name ending in .safetensors, got {path.name}; choose such a name.")
     require_apart(weights, path)
     for each in (path, path.with_suffix(".json")):
-        if each.exists() and not overwrite:
-            raise FileError(f"Expected a new file, got {each}, which exists; add --overwrite or choose another name.")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        require_place(each, overwrite)
     atomic_write(path.with_suffix(".json"), card.to_json().encode())
     atomic_write(path, _content(weights))
 

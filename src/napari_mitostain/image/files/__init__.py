@@ -5,7 +5,14 @@ from napari_mitostain.image.files.formats import SUFFIXES, is_image_folder
 from napari_mitostain.image.files.read import further_parts, list_images, read_stack
 from napari_mitostain.image.files.records import CompleteImage, Completion, Record, digest
 from napari_mitostain.image.files.resumable import ResumableWriter, unfinished
-from napari_mitostain.image.files.write import open_complete, open_copy, open_resumable, open_writer, require_writable
+from napari_mitostain.image.files.write import (
+    open_complete,
+    open_copy,
+    open_resumable,
+    open_writer,
+    require_place,
+    require_writable,
+)
 from napari_mitostain.image.files.writer import Provenance, StackWriter
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "open_resumable",
     "open_writer",
     "read_stack",
+    "require_place",
     "require_writable",
     "unfinished",
 ]

@@ -99,19 +99,29 @@ def open_copy(path: Path, like: Stack, provenance: Provenance) -> StackWriter:
 
 
 def require_writable(path: Path, overwrite: bool) -> Path:
+    """Return the place an image will have; see `require_place`.
+
+    Raises
+    ------
+    FileError
+        Also if the name is of no known format.
+    """
+    return require_place(path, overwrite, is_folder=file_format(path) == "zarr")
+
+
+def require_place(path: Path, overwrite: bool, is_folder: bool = False) -> Path:
     """Return the place a file will have, and make its folder, before the work that the file is to hold.
 
     Raises
     ------
     FileError
-        If the name is taken or of no known format, or the folder cannot be written.
+        If the name is taken, or that of a folder which is not to be one, or its own folder cannot be written.
     """
-    file_format(path)
     with writing(path):
         path = path.resolve()  # a link stays a link: what it points to is replaced
         if path.exists() and not overwrite:
             raise FileError(f"Expected a new file, got {path}, which exists; add --overwrite or choose another name.")
-        if path.is_dir() and file_format(path) != "zarr":
+        if path.is_dir() and not is_folder:
             raise FileError(f"Expected a file name, got the folder {path}; choose another name.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(path.parent, os.W_OK | os.X_OK):
