@@ -1,14 +1,16 @@
-"""Work one step ahead: an iterator runs in a thread while what it gave before is used."""
+"""Work ahead in threads: on what an iterator gives next, or on several of its items at a time."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 def prefetched(iterator: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
@@ -46,6 +48,55 @@ def prefetched(iterator: Iterator[T], ahead: int = 2) -> Generator[T, None, None
     finally:
         shelf.close()
         thread.join()
+
+
+def concurrently(function: Callable[[S], T], items: Iterable[S], threads: int) -> Generator[T, None, None]:
+    """Yield what a function makes of each item, in their order, while threads work on those that follow.
+
+    Parameters
+    ----------
+    function : callable
+        Called in the threads, for several items at a time.
+    items : iterable
+        Asked in the thread of the caller, for as many items ahead as there are threads.
+    threads : int
+        0 calls the function in the thread of the caller, for one item after another.
+
+    Yields
+    ------
+    object
+        The results. Closing the generator waits for what has begun, and leaves out the rest.
+
+    Raises
+    ------
+    Exception
+        What the function or the iterable raises, in its place.
+    """
+    if not threads:
+        yield from map(function, items)
+        return
+    waiting = deque[Future[T]]()
+    with ThreadPoolExecutor(threads, "concurrently") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def one_behind(items: Iterable[T]) -> Iterator[T]:
+    """Yield each item once the next is there: what makes them has then begun with that while this one is used."""
+    held: list[T] = []
+    for item in items:
+        held.append(item)
+        if len(held) > 1:
+            yield held.pop(0)
+    yield from held
 
 
 class _Shelf(Generic[T]):

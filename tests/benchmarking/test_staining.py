@@ -75,13 +75,13 @@ def test_sizes_double_and_planes_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["in_memory", "tiff_to_tiff", "zarr_to_zarr"])
 def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     ran = list[int]()
-    network = Predictor.__call__
+    network = Predictor.stained
 
     def counted(predictor: Predictor, *arguments: Any) -> Any:
         ran.append(1)
         return network(predictor, *arguments)
 
-    monkeypatch.setattr(Predictor, "__call__", counted)
+    monkeypatch.setattr(Predictor, "stained", counted)
     plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
     with staining._files(plane, tiny_model) as folder:
         contestant = staining._end_to_end(folder, plane, tiny_model, StainSettings("cpu"))[name]

@@ -70,7 +70,7 @@ def test_where_torch_cannot_fuse_the_plain_generator_stains(
     def fail(*_arguments: object) -> Tensor:
         raise error
 
-    monkeypatch.setattr(fused_module, "_convolved", fail)
+    monkeypatch.setattr(fused_module.OneDnn, "convolved", fail)
     predict = Predictor(tiny_model, StainSettings("cpu", "float32"))
     assert not [module for module in predict.network.modules() if isinstance(module, FusedBlock)]
     assert predict(np.random.default_rng(0).normal(size=(16, 16))).std() > 0

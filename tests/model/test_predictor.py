@@ -95,9 +95,10 @@ class FakeGpu:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, free: float) -> None:
         monkeypatch.setattr(predictor_module, "choose_device", lambda _wanted: torch.device("cuda"))
-        monkeypatch.setattr(predictor_module, "choose_dtype", lambda _wanted, _device: torch.float32)
+        monkeypatch.setattr(predictor_module, "choose_stain_dtype", lambda _wanted, _device: torch.float32)
         monkeypatch.setattr(predictor_module, "free_memory", lambda _device: free)
         monkeypatch.setattr(Model, "prepared", lambda model, _device, _dtype: model.generator)
+        monkeypatch.setattr(Predictor, "_new_streams", lambda _: None)
 
     def predictor(self, model: Model, **settings: object) -> Predictor:
         return Predictor(model, StainSettings("cuda", **settings))  # type: ignore[arg-type]

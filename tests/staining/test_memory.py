@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import weakref
 from typing import Any
@@ -16,7 +17,7 @@ from napari_mitostain.errors import DeviceError
 from napari_mitostain.events import Notice, PlaneDone, TileDone
 from napari_mitostain.image import load_array
 from napari_mitostain.model.loading import Model
-from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.model.predictor import Images, Predictor
 from napari_mitostain.staining import stack as stack_module
 from napari_mitostain.staining import stain, stain_stack
 
@@ -33,10 +34,10 @@ def limit_memory(monkeypatch: pytest.MonkeyPatch, pixels: int, error: BaseExcept
     released: list[Any] = []
 
     class Limited(Predictor):
-        def __call__(self, window: np.ndarray) -> np.ndarray:
+        def stained(self, window: Images) -> Images:
             if max(window.shape) > pixels:
                 raise error
-            return super().__call__(window)
+            return super().stained(window)
 
         def release_memory(self) -> None:
             released.append(self)
@@ -83,10 +84,10 @@ def test_lack_of_memory_in_the_middle_of_a_plane_repeats_its_tiles(
     calls = itertools.count()
 
     class FailsOnce(Predictor):
-        def __call__(self, window: np.ndarray) -> np.ndarray:
+        def stained(self, window: Images) -> Images:
             if next(calls) == 5:
                 raise torch.OutOfMemoryError("another program took it")
-            return super().__call__(window)
+            return super().stained(window)
 
     monkeypatch.setattr(stack_module, "Predictor", FailsOnce)
     events = list(stain_stack(load_array(planes), tiny_model, EXACT))
@@ -104,12 +105,12 @@ def test_memory_is_released_when_nothing_holds_what_failed_any_more(
     held, alive = [], []
 
     class FailsOnce(Predictor):
-        def __call__(self, window: np.ndarray) -> np.ndarray:
+        def stained(self, window: Images) -> Images:
             if not held:
                 half_done = torch.zeros(1)
                 held.append(weakref.ref(half_done))
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return super().__call__(window)
+            return super().stained(window)
 
         def release_memory(self) -> None:
             alive.append(held[0]() is not None)
@@ -149,11 +150,11 @@ def batches_of(monkeypatch: pytest.MonkeyPatch, room: int, pixels: int) -> list[
             super().__init__(model, settings)
             self.room = room
 
-        def __call__(self, windows: np.ndarray) -> np.ndarray:
-            shapes.append(windows.shape)
-            if windows.size > pixels:
+        def stained(self, windows: Images) -> Images:
+            shapes.append(tuple(windows.shape))
+            if math.prod(windows.shape) > pixels:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return super().__call__(windows)
+            return super().stained(windows)
 
     monkeypatch.setattr(stack_module, "Predictor", Batching)
     return shapes
@@ -240,9 +241,9 @@ def test_on_a_gpu_planes_are_read_ahead_and_reading_ends_with_the_job(
             super().__init__(model, settings)
             self.device = torch.device("meta")  # any but the processor
 
-        def __call__(self, windows: np.ndarray) -> np.ndarray:
+        def stained(self, windows: Images) -> Images:
             self.device = torch.device("cpu")
-            return super().__call__(windows)
+            return super().stained(windows)
 
     expected = stain(planes, tiny_model, EXACT)
     monkeypatch.setattr(stack_module, "Predictor", Elsewhere)

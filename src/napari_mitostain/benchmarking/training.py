@@ -58,7 +58,7 @@ def benchmark_training(patch: int = 256, repeats: int = 5, settings: StainSettin
         the rounds of the ratios "training_throughput_over_bare_step" and "training_throughput_over_pix2pix_loop".
     """
     device = choose_device(settings.device)
-    dtype = choose_dtype(settings.precision, device)
+    dtype = choose_dtype("auto" if settings.precision == "float16" else settings.precision, device)
     recipe = TrainSettings(epochs=1, patch=patch, crops_per_frame=4, minimum_area=0.05, device=settings.device)
     steps = _STEPS.get(device.type, _MORE_STEPS)
     workers = _WORKERS.get(device.type, _MORE_WORKERS)

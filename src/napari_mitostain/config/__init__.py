@@ -18,6 +18,7 @@ from napari_mitostain.config.staining import (
     Precision,
     ScalingSettings,
     Scope,
+    StainPrecision,
     StainSettings,
     WeightSettings,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Scope",
     "SimulationSettings",
     "Split",
+    "StainPrecision",
     "StainSettings",
     "TrainSettings",
     "WeightSettings",

@@ -11,6 +11,8 @@ from napari_mitostain.errors import SettingsError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
+StainPrecision = Literal["auto", "float32", "bfloat16", "float16"]
+"""Training has no float16: its gradients would vanish."""
 Backend = Literal["torch", "openvino"]
 Scope = Literal["patch", "plane", "stack"]
 
@@ -97,7 +99,7 @@ class StainSettings(Settings):
     Attributes
     ----------
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "bfloat16"}
+    precision : {"auto", "float32", "bfloat16", "float16"}
     tile : int, optional
         Side of a tile's core in pixels, rounded up to the generator's stride; by default chosen for the device.
     resample : bool
@@ -110,7 +112,7 @@ class StainSettings(Settings):
     """
 
     device: Device = "auto"
-    precision: Precision = "auto"
+    precision: StainPrecision = "auto"
     tile: int | None = None
     resample: bool = False
     gpu_memory_gb: float | None = None
@@ -120,7 +122,7 @@ class StainSettings(Settings):
         if self.gpu_memory_gb is not None:
             require_at_least("gpu memory gb", self.gpu_memory_gb, _LEAST_GPU_MEMORY_GB)
         require_choice("device", self.device, Device)
-        require_choice("precision", self.precision, Precision)
+        require_choice("precision", self.precision, StainPrecision)
         require_choice("backend", self.backend, Backend)
         if self.tile is not None and (isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1):
             raise SettingsError(f"Expected a tile size of at least 1 pixel, got {self.tile!r}; try 512.")

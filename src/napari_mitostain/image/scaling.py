@@ -16,7 +16,7 @@ from napari_mitostain.errors import ImageError
 SAMPLE = 512
 """Rows and columns that percentiles are taken from: enough for a stable estimate, quick on any plane."""
 
-ROUGH_SAMPLE, _PERCENTILES, _REACH = 128, (1.0, 99.0), 4.0
+ROUGH_SAMPLE, OUTLIER_PERCENTILES, OUTLIER_REACH = 128, (1.0, 99.0), 4.0
 """Where outliers begin: at 4 times the contrast beyond it, some 20 standard deviations, no structure of a cell lies."""
 
 _ROUNDING = 1e-3
@@ -43,7 +43,7 @@ def scale_brightfield(image: NDArray[Any], settings: ScalingSettings = ScalingSe
     ndarray of float32
         Scaled plane (Y, X), zero mean and about unit contrast; all zero if the plane is constant.
     """
-    plane = _exact_plane(fill_non_finite(image))
+    plane = exact_plane(fill_non_finite(image))
     detail = plane - background(plane, settings.background_px)
     # percentiles miss structure in very few pixels
     contrast = contrast_of(_sampled(detail, SAMPLE), settings) or float(detail.std())
@@ -84,8 +84,8 @@ def relative_stain(stain: NDArray[Any], name: str) -> NDArray[np.float32]:
     return values.clip(0, 1).astype(np.float32)
 
 
-def _exact_plane(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Convert to float32 without losing contrast to a large offset or range; the result's unit is arbitrary."""
+def exact_plane(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Convert to float32, without outliers or losing contrast to a large offset or range; its unit is arbitrary."""
     if image.dtype.itemsize <= 2:
         return _without_outliers(image.astype(np.float32))
     wide = _without_outliers(image / (np.abs(image.astype(np.float64)).max() or 1.0))
@@ -100,8 +100,8 @@ def _without_outliers(plane: NDArray[Any]) -> NDArray[Any]:
 
 def outlier_limits(sample: NDArray[Any]) -> tuple[float, float]:
     """Return the intensities beyond which a pixel is an outlier, from a sample of a plane; infinite if none is."""
-    low, high = _percentiles(sample, _PERCENTILES)
-    reach = _REACH * (high - low)
+    low, high = _percentiles(sample, OUTLIER_PERCENTILES)
+    reach = OUTLIER_REACH * (high - low)
     return (low - reach, high + reach) if reach > 0 else (-np.inf, np.inf)
 
 

@@ -49,7 +49,7 @@ class Model:
         if (device, dtype) not in self._prepared:
             network = folded(self.generator).to(device, dtype)
             channels_last(network)
-            self._prepared[device, dtype] = fused(network) if device.type == "cpu" else network
+            self._prepared[device, dtype] = fused(network)
         return self._prepared[device, dtype]
 
     def by_openvino(self, dtype: torch.dtype) -> OpenVinoGenerator:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.model.device import choose_device, choose_dtype, free_memory
+from napari_mitostain.image import PlaneContrast, scale_brightfield
+from napari_mitostain.model.device import choose_device, choose_stain_dtype, free_memory, is_out_of_memory
+from napari_mitostain.model.device_scaling import BYTES_A_PIXEL, scale_part, scale_planes, travels_as_it_is, uploaded
+from napari_mitostain.model.download import Download, Fetched, Here
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.strips import stain_in_strips
+
+Images = NDArray[Any] | Tensor
+"""Images in the memory that they are computed in: of the processor, or of a GPU."""
 
 _TILE, _LARGE_TILE = 1024, 2048
 """Side of a core: of a large one a fifth is halo, of a small one two fifths. The small one takes less than 1 GB; the
@@ -21,6 +30,9 @@ large one, for GPUs, about 1.65 GB in float32."""
 
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
+
+_FOR_SCALING = 1 / 8
+"""Part of a GPU's memory for planes that are scaled there while others are stained."""
 
 
 class Predictor:
@@ -47,16 +59,17 @@ class Predictor:
 
     def __init__(self, model: Model, settings: StainSettings) -> None:
         self.device = choose_device(settings.device)
-        self.dtype = choose_dtype(settings.precision, self.device)
+        self.dtype = choose_stain_dtype(settings.precision, self.device)
         self.model = model
         self.tile = self._best_tile() if settings.tile is None else settings.tile
-        self.room = 0
+        self.room = self._scalable = 0
         if self.device.type != "cpu":
             self._fit_into(settings.gpu_memory_gb)
         is_openvino_s = settings.backend == "openvino" and self.device.type == "cpu"
         self._openvino = model.by_openvino(self.dtype) if is_openvino_s else None
         try:
             self.network = model.prepared(self.device, self.dtype)
+            self._streams = self._new_streams()
         except RuntimeError as error:
             reason = str(error).splitlines()[0]  # torch adds lines of advice to programmers
             raise DeviceError(
@@ -72,30 +85,102 @@ class Predictor:
         halos = 2 * self.model.geometry.margin
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
         memory = free_memory(self.device) / 2 if memory_gb is None else memory_gb * 1e9
+        self._scalable = int(min(memory * _FOR_SCALING, sys.maxsize)) // BYTES_A_PIXEL
         a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
-        self.room = int(min(largest, memory / a_pixel))
-        self.tile = min(self.tile, max(stride, (isqrt(self.room) - halos) // stride * stride))
+        window = int(min(largest, memory * (1 - _FOR_SCALING) / a_pixel))
+        self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
+        self.room = min(window, self._scalable)
+
+    def _new_streams(self) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
+        """Return what a GPU scales on, and what it sends stains with, while it computes others."""
+        if self.device.type != "cuda":
+            return None
+        return torch.cuda.Stream(self.device), torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
     @torch.inference_mode()
-    def __call__(self, windows: NDArray[Any]) -> NDArray[np.float32]:
-        """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""
-        images = np.ascontiguousarray(windows, np.float32).reshape(-1, 1, *windows.shape[-2:])
-        if self._openvino is not None:
-            return self._openvino(images).reshape(windows.shape)
-        image = self._on_device(images)
-        stain = stain_in_strips(self.network, image) if self.device.type == "cpu" else self.network(image)
-        result: NDArray[np.float32] = stain.cpu().numpy()  # (B, 1, h, w)
-        return result.reshape(windows.shape)
+    def scaled(self, planes: Sequence[NDArray[Any]]) -> tuple[Images, list[bool]]:
+        """Scale planes as `scale_brightfield` does, on a GPU if its memory takes them; from any thread.
 
-    def _on_device(self, windows: NDArray[np.float32]) -> torch.Tensor:
-        """Bring windows (B, 1, h, w) to the device, its type and layout."""
-        image = torch.from_numpy(windows)
-        if self.device.type == "cuda":  # from such memory a GPU fetches by itself, in half the time
-            image = image.pin_memory()
-        image = image.to(self.device, non_blocking=True)
+        Parameters
+        ----------
+        planes : sequence of ndarray
+            Brightfield (Y, X), finite, of one type and shape.
+
+        Returns
+        -------
+        scaled : ndarray or Tensor
+            (B, Y, X) float32, made for `stained`.
+        is_blank : list of bool
+            Which planes have no contrast and are all zero.
+        """
+        if self._streams is not None and sum(plane.size for plane in planes) <= self._scalable:
+            try:
+                with torch.cuda.stream(self._streams[0]):
+                    scaled, is_blank = scale_planes(uploaded(planes, self.device), self.model.card.scaling)
+                    return scaled, is_blank.tolist()  # waits until it is done
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.release_memory()
+        done = [scale_brightfield(plane, self.model.card.scaling) for plane in planes]
+        return done[0][None] if len(done) == 1 else np.array(done), [not plane.any() for plane in done]
+
+    @torch.inference_mode()
+    def scaled_part(self, part: NDArray[Any], contrast: PlaneContrast) -> Images:
+        """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does, likewise."""
+        if self._streams is not None and part.size <= self._scalable and travels_as_it_is(part.dtype):
+            try:
+                with torch.cuda.stream(self._streams[0]):
+                    scaled = scale_part(uploaded([part], self.device)[0], contrast)
+                    self._streams[0].synchronize()
+                    return scaled
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.release_memory()
+        return contrast.scale(part)
+
+    def __call__(self, windows: Images) -> NDArray[np.float32]:
+        """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""
+        return self.fetched(self.stained(windows)).values()
+
+    @torch.inference_mode()
+    def stained(self, windows: Images) -> Images:
+        """Begin to stain windows as a call does, and leave the stain where it is computed."""
+        if self._openvino is not None:
+            return self._openvino(_separate(windows)).reshape(windows.shape)
+        image = self._on_device(windows)
+        if self.device.type == "cpu":
+            return stain_in_strips(self.network, image).numpy().reshape(windows.shape)
+        stain: Tensor = self.network(image)  # (B, 1, h, w)
+        return stain.reshape(windows.shape)
+
+    @torch.inference_mode()
+    def fetched(self, stain: Images) -> Fetched:
+        """Send for what `stained` gave, or for a part of it."""
+        if isinstance(stain, np.ndarray):
+            return Here(stain)
+        return Here(stain.cpu().numpy()) if self._streams is None else Download(stain, self._streams[1])
+
+    def _on_device(self, windows: Images) -> Tensor:
+        """Bring windows to the device, its type and layout: (B, 1, h, w)."""
+        if isinstance(windows, Tensor):
+            if windows.is_cuda:  # made on another stream, which is not to use their memory anew too early
+                windows.record_stream(torch.cuda.current_stream(windows.device))
+            image = windows.reshape(-1, 1, *windows.shape[-2:])
+        else:
+            image = torch.from_numpy(_separate(windows))
+            if self.device.type == "cuda":  # from such memory a GPU fetches by itself, in half the time
+                image = image.pin_memory()
+            image = image.to(self.device, non_blocking=True)
         return image.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     def release_memory(self) -> None:
         """Give memory that the device holds in reserve back to it."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _separate(windows: Images) -> NDArray[np.float32]:
+    """Return windows as (B, 1, h, w)."""
+    return np.ascontiguousarray(windows, np.float32).reshape(-1, 1, *windows.shape[-2:])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import astuple
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,53 @@ from napari_mitostain.events import Event, Measured, Notice, TileDone
 from napari_mitostain.image import PlaneContrast, PlaneIndex, Stack, Unit, measure_plane
 from napari_mitostain.image.files import digest
 from napari_mitostain.image.units import inside, moved, widened
+from napari_mitostain.model.device import helping_threads
 from napari_mitostain.model.loading import Model
-from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.staining.tiler import PlaneTiler
+from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.prefetching import one_behind
+from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 from napari_mitostain.tiling import Box
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that is ready to be stained.
+
+    Attributes
+    ----------
+    number : int
+        Of those before it.
+    unit : Unit
+    scaled : Images, optional
+        What its stain depends on (Y, X); None if its plane has no contrast.
+    core : tuple of slice
+        Where it lies in that.
+    source : str
+        Digest of what it depends on.
+    """
+
+    number: int
+    unit: Unit
+    scaled: Images | None
+    core: Box
+    source: str
+
+
+@dataclass(frozen=True)
+class StainedBlock:
+    """A block and its stain (Y, X)."""
+
+    block: Block
+    stain: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A tile of a block, None where there is nothing to stain, and whether others of it came before."""
+
+    block: Block
+    tile: StainedTiles | None
+    is_further: bool = False
 
 
 class BlockStainer:
@@ -36,7 +80,8 @@ class BlockStainer:
         self, stack: Stack, model: Model, settings: StainSettings, scalings: Mapping[PlaneIndex, PlaneContrast]
     ) -> None:
         self._stack, self._model, self._scalings = stack, model, dict(scalings)
-        self._tiler = PlaneTiler(Predictor(model, settings))
+        self.predictor = Predictor(model, settings)
+        self._tiler = PlaneTiler(self.predictor)
 
     def scaling(self, unit: Unit) -> Generator[Event, None, PlaneContrast]:
         """Return how the plane of a block is scaled; measures it unless it was."""
@@ -44,33 +89,60 @@ class BlockStainer:
             self._scalings[unit.plane] = yield from measured(self._stack, unit, self._model)
         return self._scalings[unit.plane]
 
-    def source(self, unit: Unit, scaling: PlaneContrast) -> tuple[NDArray[np.float32], Box, str]:
-        """Read what a block depends on: scaled pixels, where in them the block lies, and a digest of both."""
-        whole = self._stack.plane_shape
-        seen = widened(unit.box, self._model.geometry.margin, whole)
-        around = widened(seen, scaling.reach, whole)
-        pixels = self._stack.read(unit.plane, around)
-        scaled = scaling.scale(pixels)[inside(seen, around)]
-        return scaled, inside(unit.box, seen), f"{digest(pixels)} {astuple(scaling)}"
+    def source(self, unit: Unit, scaling: PlaneContrast) -> tuple[NDArray[Any], str]:
+        """Read what a block depends on: pixels of the plane, and a digest of them and of how they are scaled."""
+        pixels = self._stack.read(unit.plane, self._boxes(unit, scaling)[1])
+        return pixels, f"{digest(pixels)} {astuple(scaling)}"
 
-    def run(
-        self, unit: Unit, scaled: NDArray[np.float32], core: Box, done: int, total: int
-    ) -> Generator[Event, None, NDArray[np.float32]]:
-        """Stain a block; yields `TileDone` and `Notice`, returns the stain of the block (Y, X)."""
-        stain = np.zeros([side.stop - side.start for side in core], np.float32)
-        for part in self._tiler.run(scaled[None], core) if scaled.any() else ():
-            if isinstance(part, Notice):
+    def ready(self, number: int, unit: Unit, scaling: PlaneContrast, pixels: NDArray[Any], source: str) -> Block:
+        """Scale what was read, for `run`."""
+        seen, around = self._boxes(unit, scaling)
+        scaled = self.predictor.scaled_part(pixels, scaling)[inside(seen, around)] if scaling.contrast else None
+        return Block(number, unit, scaled, inside(unit.box, seen), source)
+
+    def run(self, blocks: Iterator[Event | Block], total: int) -> Iterator[Event | StainedBlock]:
+        """Stain blocks that are ready, of so many in all; passes events on and yields `TileDone` and `Notice`."""
+        begun, stain = self._begun(blocks), np.zeros((0, 0), np.float32)
+        for part in one_behind(begun) if helping_threads(self.predictor.device) else begun:
+            if not isinstance(part, _Part):
                 yield part
                 continue
-            own = inside(part.core, core)
-            stain[own] = part.values[0]
-            yield TileDone(
-                plane=self._stack.stained_index(unit.plane),
-                box=moved(own, unit.box[0].start, unit.box[1].start),
-                values=part.values[0],
-                fraction=(done + part.fraction) / total,
-            )
-        return stain
+            block, shape = part.block, tuple(side.stop - side.start for side in part.block.core)
+            if part.tile is not None:
+                own, values = inside(part.tile.core, block.core), part.tile.values[0]
+                if values.shape == shape:
+                    stain = values
+                else:
+                    stain = stain if part.is_further else np.zeros(shape, np.float32)
+                    stain[own] = values
+                yield TileDone(
+                    plane=self._stack.stained_index(block.unit.plane),
+                    box=moved(own, block.unit.box[0].start, block.unit.box[1].start),
+                    values=values,
+                    fraction=(block.number + part.tile.fraction) / total,
+                )
+                if part.tile.fraction < 1:
+                    continue
+            yield StainedBlock(block, np.zeros(shape, np.float32) if part.tile is None else stain)
+
+    def _begun(self, blocks: Iterator[Event | Block]) -> Iterator[Event | _Part]:
+        """Begin with tile after tile of block after block."""
+        for block in blocks:
+            if not isinstance(block, Block):
+                yield block
+            elif block.scaled is None:
+                yield _Part(block, None)
+            else:
+                is_further = False
+                for tile in self._tiler.run(block.scaled[None], block.core):
+                    yield tile if isinstance(tile, Notice) else _Part(block, tile, is_further)
+                    is_further |= not isinstance(tile, Notice)
+
+    def _boxes(self, unit: Unit, scaling: PlaneContrast) -> tuple[Box, Box]:
+        """Return the box that the stain of a block depends on, and that which its scaling depends on."""
+        whole = self._stack.plane_shape
+        seen = widened(unit.box, self._model.geometry.margin, whole)
+        return seen, widened(seen, scaling.reach, whole)
 
 
 def measured(stack: Stack, unit: Unit, model: Model) -> Generator[Event, None, PlaneContrast]:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.image.files import Provenance
-from napari_mitostain.model.device import choose_device, choose_dtype
+from napari_mitostain.model.device import choose_device, choose_stain_dtype
 from napari_mitostain.model.loading import Model
 
 CHANNEL_NAME = "Mitochondria (digitally predicted)"
@@ -22,7 +22,7 @@ def computed_here(settings: StainSettings) -> dict[str, str]:
         If the device that was asked for is not there.
     """
     device = choose_device(settings.device)
-    precision = str(choose_dtype(settings.precision, device)).removeprefix("torch.")
+    precision = str(choose_stain_dtype(settings.precision, device)).removeprefix("torch.")
     return {"device": device.type, "precision": precision}
 
 

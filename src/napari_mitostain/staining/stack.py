@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
-from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite, load_array, notices_of_first, scale_brightfield
+from napari_mitostain.image import Box, PlaneIndex, Stack, fill_non_finite, load_array, notices_of_first
 from napari_mitostain.image.files import read_stack
+from napari_mitostain.model.device import helping_threads
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
-from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.prefetching import prefetched
+from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.prefetching import concurrently, one_behind, prefetched
 from napari_mitostain.staining.messages import about_empty, no_contrast, plane_name
 from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled, resampled_shape
-from napari_mitostain.staining.tiler import PlaneTiler
+from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 
 MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
@@ -117,67 +118,124 @@ def stain_stack(
         yield Notice(message=f"Not resampled: the pixel size {unknown} is unknown.")
         zoom = 1.0
     blank: list[PlaneIndex] = []
-    scaled = _scaled(stack, model, indices, zoom)
+    tiler = PlaneTiler(predictor)
+    batches = _scaled(stack, predictor, tiler, indices, zoom)
     if predictor.device.type == "cpu":  # its cores have nothing left for other threads
-        yield from _stained(stack, scaled, PlaneTiler(predictor), zoom, len(indices), blank)
+        yield from _stained(stack, _parts(stack, batches, tiler), zoom, len(indices), blank)
     else:
-        with closing(prefetched(scaled)) as ahead:
-            yield from _stained(stack, ahead, PlaneTiler(predictor), zoom, len(indices), blank)
+        with closing(prefetched(batches)) as ahead:
+            yield from _stained(stack, one_behind(_parts(stack, ahead, tiler)), zoom, len(indices), blank)
     if blank and len(blank) == len(indices):
         raise no_contrast(stack, blank)
     if blank:
         yield Notice(message=about_empty(stack, blank))
 
 
-@dataclass(frozen=True, slots=True)
-class _ScaledPlane:
-    """A plane made ready for the generator: `scaled` (Y, X), and whether pixels that are not finite were filled in."""
+@dataclass
+class _Batch:
+    """Planes that are stained together.
 
-    index: PlaneIndex
-    scaled: NDArray[np.float32]
-    is_filled: bool
+    Attributes
+    ----------
+    indices : list of tuple of int
+    filled : list of tuple of int
+        Those in which pixels that are not finite were filled in.
+    blank : list of tuple of int
+        Those without contrast.
+    scaled : Images
+        (B, Y, X), the others, made ready for the generator.
+    stains : dict
+        From a plane to its stain (Y, X), as far as it has one.
+    """
+
+    indices: list[PlaneIndex]
+    filled: list[PlaneIndex]
+    blank: list[PlaneIndex]
+    scaled: Images
+    stains: dict[PlaneIndex, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def visible(self) -> list[PlaneIndex]:
+        """The planes that are stained."""
+        return [index for index in self.indices if index not in self.blank]
+
+    def put(self, index: PlaneIndex, core: Box, values: NDArray[np.float32]) -> None:
+        """Take a tile of a plane; one that covers all of it is its stain, without a copy."""
+        if values.shape == self.scaled.shape[1:]:
+            self.stains[index] = values
+            return
+        if index not in self.stains:
+            self.stains[index] = self._empty()
+        self.stains[index][core] = values
+
+    def stain_of(self, index: PlaneIndex) -> NDArray[np.float32]:
+        """Return the stain of a plane (Y, X), an empty one where there is no contrast."""
+        return self.stains[index] if index in self.stains else self._empty()
+
+    def _empty(self) -> NDArray[np.float32]:
+        return np.zeros(tuple(self.scaled.shape[1:]), np.float32)
 
 
-def _scaled(stack: Stack, model: Model, indices: Sequence[PlaneIndex], zoom: float) -> Iterator[_ScaledPlane]:
-    """Read and scale plane after plane."""
-    for index in indices:
-        image = stack.read(index)
-        usable = fill_non_finite(image)
-        scaled = scale_brightfield(resampled(usable, zoom), model.card.scaling)
-        yield _ScaledPlane(index, scaled, usable is not image)
+_Part = tuple[_Batch, StainedTiles | Notice | None]
+"""What became of a batch: a tile of it, a notice, or that there is nothing to stain."""
 
 
-def _stained(
-    stack: Stack, scaled: Iterator[_ScaledPlane], tiler: PlaneTiler, zoom: float, total: int, blank: list[PlaneIndex]
-) -> Iterator[Event]:
-    """Stain scaled planes, as many at once as suits the device; those without contrast are noted in `blank`."""
-    done, shape = 0, resampled_shape(stack.plane_shape, zoom)
-    while some := list(islice(scaled, tiler.at_once(shape))):
-        for plane in some:
-            if plane.is_filled:
-                name = plane_name(stack, plane.index)
-                yield Notice(message=f"{name} has pixels that are not finite, their median stands in.")
-        stains = np.zeros((len(some), *shape), np.float32)
-        visible = [number for number, plane in enumerate(some) if plane.scaled.any()]
-        blank += [plane.index for number, plane in enumerate(some) if number not in visible]
-        for part in tiler.run(_together([some[number].scaled for number in visible])):
-            if isinstance(part, Notice):
-                yield part
+def _scaled(
+    stack: Stack, predictor: Predictor, tiler: PlaneTiler, indices: Sequence[PlaneIndex], zoom: float
+) -> Iterator[_Batch]:
+    """Read and scale planes, as many at once as suits the device."""
+
+    def groups() -> Iterator[list[PlaneIndex]]:
+        shape, left = resampled_shape(stack.plane_shape, zoom), iter(indices)
+        while some := list(islice(left, tiler.at_once(shape))):
+            yield some
+
+    def usable(some: list[PlaneIndex]) -> tuple[list[PlaneIndex], list[PlaneIndex], list[NDArray[Any]]]:
+        read = [stack.read(index) for index in some]
+        images = [fill_non_finite(image) for image in read]
+        filled = [index for index, image, other in zip(some, read, images, strict=True) if image is not other]
+        return some, filled, [resampled(image, zoom) for image in images]
+
+    with closing(concurrently(usable, groups(), helping_threads(predictor.device))) as made:
+        for some, filled, images in made:
+            scaled, is_blank = predictor.scaled(images)
+            blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]
+            visible = [number for number, is_empty in enumerate(is_blank) if not is_empty]
+            yield _Batch(some, filled, blank, scaled if len(visible) == len(some) else scaled[visible])
+
+
+def _parts(stack: Stack, batches: Iterator[_Batch], tiler: PlaneTiler) -> Iterator[_Part]:
+    """Begin with tile after tile of batch after batch; one that is all blank gives None."""
+    for batch in batches:
+        for index in batch.filled:
+            name = plane_name(stack, index)
+            yield batch, Notice(message=f"{name} has pixels that are not finite, their median stands in.")
+        if not len(batch.scaled):
+            yield batch, None
+        for part in tiler.run(batch.scaled):
+            yield batch, part
+
+
+def _stained(stack: Stack, parts: Iterator[_Part], zoom: float, total: int, blank: list[PlaneIndex]) -> Iterator[Event]:
+    """Turn tiles into events; planes without contrast are noted in `blank`."""
+    done, whole = 0, (slice(0, stack.plane_shape[0]), slice(0, stack.plane_shape[1]))
+    for batch, part in parts:
+        if isinstance(part, Notice):
+            yield part
+            continue
+        if part is not None:
+            box, fraction = box_in_plane(part.core, zoom, stack.plane_shape), part.fraction * len(batch.indices)
+            for index, values in zip(batch.visible[part.first :], part.values, strict=False):
+                batch.put(index, part.core, values)
+                plane = stack.stained_index(index)
+                yield TileDone(plane=plane, box=box, values=fitted(values, box), fraction=(done + fraction) / total)
+            if part.fraction < 1:
                 continue
-            box, fraction = box_in_plane(part.core, zoom, stack.plane_shape), (done + part.fraction * len(some)) / total
-            for number, values in zip(visible[part.first :], part.values, strict=False):
-                stains[number][part.core] = values
-                index = stack.stained_index(some[number].index)
-                yield TileDone(plane=index, box=box, values=fitted(values, box), fraction=fraction)
-        for plane, stain in zip(some, stains, strict=True):
+        blank += batch.blank
+        for index in batch.indices:
             done += 1
-            whole = fitted(stain, (slice(0, stack.plane_shape[0]), slice(0, stack.plane_shape[1])))
-            yield PlaneDone(plane=stack.stained_index(plane.index), values=whole, done=done, total=total)
-
-
-def _together(planes: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return planes as one array (B, Y, X), a single one without a copy."""
-    return planes[0][None] if len(planes) == 1 else np.array(planes, np.float32)
+            values = fitted(batch.stain_of(index), whole)
+            yield PlaneDone(plane=stack.stained_index(index), values=values, done=done, total=total)
 
 
 def zoom_for(stack: Stack, model: Model, settings: StainSettings) -> float | None:

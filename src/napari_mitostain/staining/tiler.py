@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.events import Notice
 from napari_mitostain.model.device import is_out_of_memory
-from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.model.download import Fetched
+from napari_mitostain.model.predictor import Images, Predictor
 from napari_mitostain.tiling import Box, plan_tiles, stitch
 
 
@@ -26,16 +27,21 @@ class StainedTiles:
         Which of the planes the first is of, from 0; the others follow it.
     core : tuple of slice
         Rows and columns of the plane.
-    values : ndarray of float32
-        Stain (B, h, w).
+    stain : Fetched
+        Of (B, h, w).
     fraction : float
         Part of all planes that is done.
     """
 
     first: int
     core: Box
-    values: NDArray[np.float32]
+    stain: Fetched
     fraction: float
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The stain (B, h, w); a GPU is waited for."""
+        return self.stain.values()
 
 
 class PlaneTiler:
@@ -52,8 +58,10 @@ class PlaneTiler:
         pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
         return min(self._most, max(1, self._predictor.room // pixels))
 
-    def run(self, planes: NDArray[np.float32], within: Box | None = None) -> Iterator[StainedTiles | Notice]:
+    def run(self, planes: Images, within: Box | None = None) -> Iterator[StainedTiles | Notice]:
         """Stain scaled planes (B, Y, X), or a box in them; after a lack of memory tiles come again, fewer or smaller.
+
+        A GPU is given one tile after another, each as it is asked for.
 
         Raises
         ------
@@ -64,8 +72,8 @@ class PlaneTiler:
         while first < len(planes):
             some = planes[first : first + self._most]
             try:
-                for core, values, fraction in self._tiles(some, within):
-                    yield StainedTiles(first, core, values, (first + fraction * len(some)) / len(planes))
+                for core, stain, fraction in self._tiles(some, within):
+                    yield StainedTiles(first, core, stain, (first + fraction * len(some)) / len(planes))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -77,15 +85,14 @@ class PlaneTiler:
             self._predictor.release_memory()
             yield notice
 
-    def _tiles(
-        self, planes: NDArray[np.float32], within: Box | None
-    ) -> Iterator[tuple[Box, NDArray[np.float32], float]]:
+    def _tiles(self, planes: Images, within: Box | None) -> Iterator[tuple[Box, Fetched, float]]:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
-        plan = plan_tiles(planes.shape[1:], self._tile, self._geometry, within)
-        for done, (tile, values) in enumerate(stitch(planes, plan, self._predictor), start=1):
-            yield tile.core, values, done / len(plan.tiles)
+        height, width = planes.shape[1:]
+        plan = plan_tiles((height, width), self._tile, self._geometry, within)
+        for done, (tile, stain) in enumerate(stitch(planes, plan, self._predictor.stained), start=1):
+            yield tile.core, self._predictor.fetched(stain), done / len(plan.tiles)
 
-    def _go_on_with_less(self, shape: tuple[int, ...], error: Exception) -> Notice:
+    def _go_on_with_less(self, shape: Sequence[int], error: Exception) -> Notice:
         """Halve the planes at once, then the tile, unless there is no smaller one."""
         count, stride = shape[0], self._geometry.stride
         if count > 1:

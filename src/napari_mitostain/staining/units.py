@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,8 +15,10 @@ from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import Event, Measured, Notice, PlaneDone, UnitsKept
 from napari_mitostain.image import Box, PlaneContrast, PlaneIndex, Stack, Unit
 from napari_mitostain.image.files import CompleteImage, ResumableWriter, digest
+from napari_mitostain.model.device import choose_device, helping_threads
 from napari_mitostain.model.loading import Model
-from napari_mitostain.staining.blocks import BlockStainer
+from napari_mitostain.prefetching import concurrently
+from napari_mitostain.staining.blocks import Block, BlockStainer, StainedBlock
 from napari_mitostain.staining.messages import no_contrast
 from napari_mitostain.staining.stack import stain_stack
 
@@ -51,10 +53,32 @@ def stain_units(
     Event
         Those of `stain_stack`, but of blocks only `TileDone`; `Measured` as units are looked at, `UnitsKept`.
     """
+    helpers = helping_threads(choose_device(settings.device))
     if units and units[0].is_block:
-        yield from _stain_blocks(writer, BlockStainer(stack, model, settings, scalings), units)
+        work = _stain_blocks(writer, BlockStainer(stack, model, settings, scalings), units, helpers)
     else:
-        yield from _stain_planes(stack, writer, model, settings, channel, units)
+        work = _stain_planes(stack, writer, model, settings, channel, units)
+
+    def written(item: Event | _Finished) -> Event | None:
+        if not isinstance(item, _Finished):
+            return item
+        writer.write(item.unit, item.stain, item.source)
+        return item.event
+
+    with closing(work), closing(concurrently(written, work, helpers)) as events:
+        for event in events:
+            if event is not None:
+                yield event
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """The stain of a unit, what it was computed from, and the event that is due once it is written."""
+
+    unit: Unit
+    stain: NDArray[Any]
+    source: str
+    event: Event | None = None
 
 
 def require_contrast(stack: Stack, writer: ResumableWriter, units: Sequence[Unit]) -> None:
@@ -78,7 +102,7 @@ def are_finished(
             source = digest(stack.read(unit.plane))
         else:
             scaling = yield from stainer.scaling(unit)
-            source = stainer.source(unit, scaling)[-1]
+            _, source = stainer.source(unit, scaling)
         if not complete.is_finished(unit, source):
             return False
         yield Measured(done=done, total=len(units))
@@ -87,7 +111,7 @@ def are_finished(
 
 def _stain_planes(
     stack: Stack, writer: ResumableWriter, model: Model, settings: StainSettings, channel: int, units: Sequence[Unit]
-) -> Iterator[Event]:
+) -> Generator[Event | _Finished, None, None]:
     left = yield from _unfinished_planes(stack, writer, units)
     yield UnitsKept(count=len(units) - len(left))
     if not left:
@@ -97,8 +121,9 @@ def _stain_planes(
         for event in stain_stack(witness, model, settings, channel, [unit.plane for unit in left]):
             if isinstance(event, PlaneDone):
                 unit = unit_at[event.plane]
-                writer.write(unit, event.values, witness.digests.pop(unit.plane))
-            yield event
+                yield _Finished(unit, event.values, witness.digests.pop(unit.plane), event)
+            else:
+                yield event
 
 
 def _unfinished_planes(
@@ -122,18 +147,32 @@ def kept_notice(count: int, stack: Stack) -> Iterator[Notice]:
         )
 
 
-def _stain_blocks(writer: ResumableWriter, stainer: BlockStainer, units: Sequence[Unit]) -> Iterator[Event]:
-    kept = 0
-    for done, unit in enumerate(units):
+def _stain_blocks(
+    writer: ResumableWriter, stainer: BlockStainer, units: Sequence[Unit], helpers: int
+) -> Generator[Event | _Finished, None, None]:
+    kept = list[Unit]()
+
+    def ready(found: Event | tuple[int, Unit, PlaneContrast]) -> Event | Block:
+        if not isinstance(found, tuple):
+            return found
+        number, unit, scaling = found
+        pixels, source = stainer.source(unit, scaling)
+        if not writer.is_finished(unit, source):
+            return stainer.ready(number, unit, scaling, pixels, source)
+        kept.append(unit)
+        return Measured(done=number + 1, total=len(units))
+
+    with closing(concurrently(ready, _with_scaling(stainer, units), helpers)) as blocks:
+        for item in stainer.run(blocks, len(units)):
+            yield _Finished(item.block.unit, item.stain, item.block.source) if isinstance(item, StainedBlock) else item
+    yield UnitsKept(count=len(kept))
+
+
+def _with_scaling(stainer: BlockStainer, units: Sequence[Unit]) -> Iterator[Event | tuple[int, Unit, PlaneContrast]]:
+    """Give each unit its number and how its plane is scaled; yields `Measured` and `Notice` on the way."""
+    for number, unit in enumerate(units):
         scaling = yield from stainer.scaling(unit)
-        scaled, core, source = stainer.source(unit, scaling)
-        if writer.is_finished(unit, source):
-            kept += 1
-            yield Measured(done=done + 1, total=len(units))
-            continue
-        stain = yield from stainer.run(unit, scaled, core, done, len(units))
-        writer.write(unit, stain, source)
-    yield UnitsKept(count=kept)
+        yield number, unit, scaling
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 
 from napari_mitostain.tiling.plan import Plan, Tile
 
-Predict = Callable[[NDArray[Any]], NDArray[Any]]
+Predict = Callable[[Any], Any]
 """From a window (h, w), or one of several planes (B, h, w), to its result of the same shape."""
 
 
-def stitch(
-    image: NDArray[Any], plan: Plan, predict: Predict, tiles: Iterable[Tile] | None = None
-) -> Iterator[tuple[Tile, NDArray[Any]]]:
+def stitch(image: Any, plan: Plan, predict: Predict, tiles: Iterable[Tile] | None = None) -> Iterator[tuple[Tile, Any]]:
     """Yield each tile with the result of its core, as soon as it is there.
 
     Parameters
     ----------
     image : ndarray
-        Plane (Y, X) of the plan's shape, or several (B, Y, X), whose windows are then handed over together.
+        Plane (Y, X) of the plan's shape, or several (B, Y, X), whose windows are then handed over together; or what
+        is cut as an array is, such as a tensor.
     plan : Plan
     predict : callable
         Applied to every window; the identity gives the image back.
@@ -34,11 +33,17 @@ def stitch(
         yield tile, predict(padded[..., *tile.window])[..., *tile.crop]
 
 
-def pad(image: NDArray[Any], more: tuple[int, int]) -> NDArray[Any]:
+def pad(image: Any, more: tuple[int, int]) -> Any:
     """Continue a plane (Y, X), or several (B, Y, X), by reflection: by so many rows and columns at their ends."""
     if not any(more):
         return image
-    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pixels) for pixels in more], mode="reflect")
+    if isinstance(image, np.ndarray):
+        return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pixels) for pixels in more], mode="reflect")
+    rows, columns = (
+        np.pad(np.arange(length), (0, pixels), mode="reflect")
+        for length, pixels in zip(image.shape[-2:], more, strict=True)
+    )
+    return image[..., rows, :][..., columns]
 
 
 def stitched(image: NDArray[Any], plan: Plan, predict: Predict) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,8 @@ class OmeTiffWriter(StackWriter):
 
     _file: IO[bytes] | None = None
     _offset: int = 0
+    _place: threading.Lock
+    """Held by the thread that has moved to a place in the file."""
 
     _order = staticmethod(tiff_order)
 
@@ -82,25 +85,27 @@ class OmeTiffWriter(StackWriter):
         """Open the file where its pixels begin."""
         with TiffFile(self._partial) as tif:
             self._offset = tif.pages.first.dataoffsets[0]
-        self._file = self._partial.open("r+b")
+        self._file, self._place = self._partial.open("r+b"), threading.Lock()
 
     def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> None:
         """Write each run of pixels to its place in the file."""
         assert self._file is not None
         stored = values.astype(self.dtype.newbyteorder("<"), copy=False)
-        for place, lines in self._runs(position, box):
-            self._file.seek(place)
-            self._file.write(np.ascontiguousarray(stored[lines]).data)
+        with self._place:
+            for place, lines in self._runs(position, box):
+                self._file.seek(place)
+                self._file.write(np.ascontiguousarray(stored[lines]).data)
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read each run of pixels from its place in the file."""
         assert self._file is not None
-        self._file.flush()
         values = np.empty([side.stop - side.start for side in box], self.dtype.newbyteorder("<"))
-        for place, lines in self._runs(position, box):
-            self._file.seek(place)
-            read = self._file.read(values[lines].nbytes)
-            values[lines] = np.frombuffer(read, values.dtype).reshape(values[lines].shape)
+        with self._place:
+            self._file.flush()
+            for place, lines in self._runs(position, box):
+                self._file.seek(place)
+                read = self._file.read(values[lines].nbytes)
+                values[lines] = np.frombuffer(read, values.dtype).reshape(values[lines].shape)
         return values.astype(self.dtype, copy=False)
 
     def _runs(self, position: PlaneIndex, box: Box) -> Iterator[tuple[int, slice]]:
