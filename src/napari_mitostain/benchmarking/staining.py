@@ -29,6 +29,8 @@ from napari_mitostain.tiling import pad, plan_tiles, stitched
 Contestants = dict[str, Callable[[], object]]
 
 WAYS = ("in_memory", "tiff_to_tiff", "zarr_to_zarr")
+STACK = 16
+"""Planes of the stack that a GPU stains in memory: there reading, scaling and fetching overlap with the network."""
 STAGES = ("read", "scale", "network", "stitch", "write")
 
 
@@ -51,7 +53,8 @@ def benchmark_staining(
         Median seconds of "in_memory", "tiff_to_tiff" and "zarr_to_zarr" (read, scale, tile, predict, stitch, write), of
         each stage alone (reading and writing OME-Zarr), of "bare_network" (the plane as a whole, batch norms folded,
         channels last, in the same precision) and, with MONAI installed, "monai" (256-pixel windows, 25 % overlap,
-        gaussian, the same network, without reading, scaling or writing), with OpenVINO, "in_memory_openvino"; the
+        gaussian, the same network, without reading, scaling or writing), with OpenVINO, "in_memory_openvino", on a GPU
+        "stack_in_memory", a stack of `STACK` such planes; the
         median over the rounds of the ratios of pixels a second, above 1 if staining is ahead; the seconds as a multiple
         of a copy of the stain through memory; and by how much tiles of 256 pixels, and MONAI's windows, differ from
         the whole plane in float32.
@@ -105,11 +108,10 @@ def _end_to_end(folder: Path, plane: NDArray[np.uint8], model: Model, settings: 
         "tiff_to_tiff": lambda: between_files(".tif"),
         "zarr_to_zarr": lambda: between_files(".zarr"),
     }
-    if (
-        settings.backend == "torch"
-        and find_spec("openvino") is not None
-        and choose_device(settings.device).type == "cpu"
-    ):
+    if choose_device(settings.device).type != "cpu":
+        stack = np.broadcast_to(plane, (STACK, *plane.shape))
+        contestants["stack_in_memory"] = lambda: stain(stack, model, settings, "ZYX")
+    elif settings.backend == "torch" and find_spec("openvino") is not None:
         by_openvino = replace(settings, backend="openvino")
         contestants["in_memory_openvino"] = lambda: stain(plane, model, by_openvino)
     return contestants
@@ -144,6 +146,11 @@ def _ratios(rounds: Rounds, pixels: int, bytes_a_second: float) -> dict[str, flo
         for way in (*WAYS, "in_memory_openvino")
         if way in rounds[0]
     }
+    if "stack_in_memory" in rounds[0]:
+        result |= {
+            f"stack_in_memory_throughput_over_{name}": STACK * median(t[name] / t["stack_in_memory"] for t in rounds)
+            for name in opponents
+        }
     a_copy = 2 * pixels * np.dtype(np.float32).itemsize / bytes_a_second  # the stain is read and written
     result["in_memory_over_copy"] = median(times["in_memory"] for times in rounds) / a_copy
     return result | {"memory_gb_a_second": bytes_a_second / 1e9}

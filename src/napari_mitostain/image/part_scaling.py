@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -101,7 +101,12 @@ class PlaneContrast:
 
 
 def measure_plane(
-    read: Callable[[Box], NDArray[Any]], shape: tuple[int, int], boxes: Sequence[Box], settings: ScalingSettings
+    read: Callable[[Box], NDArray[Any]],
+    shape: tuple[int, int],
+    boxes: Sequence[Box],
+    settings: ScalingSettings,
+    detail: Callable[[PlaneContrast, NDArray[Any]], NDArray[np.float32]] = PlaneContrast.detail,
+    each: Callable[[Callable[[Box], Any], Iterable[Box]], Iterable[Any]] = map,
 ) -> Iterator[PlaneContrast | None]:
     """Measure a plane box by box.
 
@@ -117,25 +122,35 @@ def measure_plane(
     boxes : sequence of tuple of slice
         They cover the plane once; each is read twice.
     settings : ScalingSettings
+    detail : callable
+        What computes `PlaneContrast.detail`.
+    each : callable
+        What goes through boxes as `map` does, in the same order.
 
     Yields
     ------
     PlaneContrast or None
         None after each reading; the last that comes is how the plane is scaled.
     """
-    rough, has_holes = [], False
-    for box in boxes:
+
+    def intensities(box: Box) -> tuple[NDArray[Any], bool]:
         pixels = read(box)
-        rough.append(sample_of(pixels, box, shape, ROUGH_SAMPLE))
-        has_holes |= pixels.dtype.kind == "f" and not bool(np.isfinite(pixels).all())
-        yield None
-    limits = PlaneContrast.limits(np.concatenate(rough), settings)
-    fine = []
-    for box in boxes:
+        has_holes = pixels.dtype.kind == "f" and not bool(np.isfinite(pixels).all())
+        return sample_of(pixels, box, shape, ROUGH_SAMPLE), has_holes
+
+    def details(box: Box) -> NDArray[np.float32]:
         around = widened(box, limits.reach, shape)
-        fine.append(sample_of(limits.detail(read(around))[inside(box, around)], box, shape, SAMPLE))
+        return sample_of(detail(limits, read(around))[inside(box, around)], box, shape, SAMPLE)
+
+    rough, fine = [], []
+    for found in each(intensities, boxes):
+        rough.append(found)
         yield None
-    yield replace(limits.measured(np.concatenate(fine)), has_holes=has_holes)
+    limits = PlaneContrast.limits(np.concatenate([sample for sample, _ in rough]), settings)
+    for sample in each(details, boxes):
+        fine.append(sample)
+        yield None
+    yield replace(limits.measured(np.concatenate(fine)), has_holes=any(has_holes for _, has_holes in rough))
 
 
 def background_reach(settings: ScalingSettings) -> int:

@@ -9,7 +9,7 @@ import torch
 from napari_mitostain.config import Device, Precision, StainPrecision
 from napari_mitostain.errors import DeviceError
 
-_HELPERS = 4
+_HELPERS = 8
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """What CUDA, torch on Linux, torch on Windows, and cuDNN and cuBLAS say."""

@@ -65,24 +65,24 @@ def scale_planes(planes: Tensor, settings: ScalingSettings) -> tuple[Tensor, Ten
         (B,), whether a plane has no contrast and is all zero.
     """
     clipped = _without_outliers(planes.float())
-    rounding = torch.finfo(torch.float32).eps * clipped.abs().amax((1, 2))
+    lowest, highest = torch.aminmax(clipped.flatten(1), dim=1)
+    rounding = torch.finfo(torch.float32).eps * torch.maximum(-lowest, highest)
     detail = clipped - _background(clipped, background_width(settings.background_px))
     low, high = _percentiles(_sampled(detail, SAMPLE), settings.percentiles)
     spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
     contrast = (high - low) / spread
-    contrast = torch.where(contrast > 0, contrast, detail.std((1, 2), correction=0))
+    if not contrast.all():  # percentiles miss structure in very few pixels
+        contrast = torch.where(contrast > 0, contrast, detail.std((1, 2), correction=0))
     is_blank = contrast <= rounding
     detail /= torch.where(is_blank, torch.inf, contrast)[:, None, None]
     return detail, is_blank
 
 
-def scale_part(part: Tensor, contrast: PlaneContrast) -> Tensor:
-    """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does, on its device."""
-    if not contrast.contrast:
-        return torch.zeros(part.shape, device=part.device)
+def detail_of_part(part: Tensor, contrast: PlaneContrast) -> Tensor:
+    """Return what `PlaneContrast.detail` does of a part (Y, X) of a plane, on its device."""
     clipped = (part.float().clip(contrast.low, contrast.high) - contrast.offset)[None]
-    detail = clipped - _background(clipped, background_width(contrast.settings.background_px))
-    return (detail / contrast.contrast)[0]
+    detail: Tensor = clipped - _background(clipped, background_width(contrast.settings.background_px))
+    return detail[0]
 
 
 def _without_outliers(planes: Tensor) -> Tensor:

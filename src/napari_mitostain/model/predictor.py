@@ -16,7 +16,13 @@ from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.image import PlaneContrast, scale_brightfield
 from napari_mitostain.model.device import choose_device, choose_stain_dtype, free_memory, is_out_of_memory
-from napari_mitostain.model.device_scaling import BYTES_A_PIXEL, scale_part, scale_planes, travels_as_it_is, uploaded
+from napari_mitostain.model.device_scaling import (
+    BYTES_A_PIXEL,
+    detail_of_part,
+    scale_planes,
+    travels_as_it_is,
+    uploaded,
+)
 from napari_mitostain.model.download import Download, Fetched, Here
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.strips import stain_in_strips
@@ -24,9 +30,12 @@ from napari_mitostain.model.strips import stain_in_strips
 Images = NDArray[Any] | Tensor
 """Images in the memory that they are computed in: of the processor, or of a GPU."""
 
-_TILE, _LARGE_TILE = 1024, 2048
-"""Side of a core: of a large one a fifth is halo, of a small one two fifths. The small one takes less than 1 GB; the
-large one, for GPUs, about 1.65 GB in float32."""
+_TILE, _LARGE_TILE = 1024, 4096
+"""Side of a core: of a large one a tenth is halo, of a small one two fifths. The small one takes less than 1 GB; the
+large one, for GPUs, 2.5 GB in float16."""
+
+_TOGETHER = 2048**2
+"""Pixels of small planes that are stained together: more are no faster, and leave nothing to do at the same time."""
 
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
@@ -80,7 +89,7 @@ class Predictor:
         return _LARGE_TILE if self.device.type == "cuda" else _TILE
 
     def _fit_into(self, memory_gb: float | None) -> None:
-        """Choose tile and room for so much memory; a batch has no more pixels than the largest window."""
+        """Choose tile and room for so much memory."""
         stride = self.model.geometry.stride
         halos = 2 * self.model.geometry.margin
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
@@ -89,7 +98,7 @@ class Predictor:
         a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
         window = int(min(largest, memory * (1 - _FOR_SCALING) / a_pixel))
         self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
-        self.room = min(window, self._scalable)
+        self.room = min(_TOGETHER, window, self._scalable)
 
     def _new_streams(self) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
         """Return what a GPU scales on, and what it sends stains with, while it computes others."""
@@ -125,20 +134,32 @@ class Predictor:
         done = [scale_brightfield(plane, self.model.card.scaling) for plane in planes]
         return done[0][None] if len(done) == 1 else np.array(done), [not plane.any() for plane in done]
 
+    def detail(self, contrast: PlaneContrast, part: NDArray[Any]) -> NDArray[np.float32]:
+        """Return `PlaneContrast.detail` of a part (Y, X) of a plane; from any thread."""
+        detail = self._detail_there(contrast, part)
+        return contrast.detail(part) if detail is None else detail.cpu().numpy()
+
     @torch.inference_mode()
-    def scaled_part(self, part: NDArray[Any], contrast: PlaneContrast) -> Images:
-        """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does, likewise."""
-        if self._streams is not None and part.size <= self._scalable and travels_as_it_is(part.dtype):
-            try:
-                with torch.cuda.stream(self._streams[0]):
-                    scaled = scale_part(uploaded([part], self.device)[0], contrast)
-                    self._streams[0].synchronize()
-                    return scaled
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self.release_memory()
-        return contrast.scale(part)
+    def scaled_part(self, contrast: PlaneContrast, part: NDArray[Any]) -> Images:
+        """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does; from any thread, made for `stained`."""
+        detail = self._detail_there(contrast, part)
+        return contrast.scale(part) if detail is None else detail.div_(contrast.contrast)
+
+    @torch.inference_mode()
+    def _detail_there(self, contrast: PlaneContrast, part: NDArray[Any]) -> Tensor | None:
+        """Return the detail of a part on a GPU, None where there is none or its memory does not suffice."""
+        if self._streams is None or part.size > self._scalable or not travels_as_it_is(part.dtype):
+            return None
+        try:
+            with torch.cuda.stream(self._streams[0]):
+                detail = detail_of_part(uploaded([part], self.device)[0], contrast)
+                self._streams[0].synchronize()
+                return detail
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        self.release_memory()
+        return None
 
     def __call__(self, windows: Images) -> NDArray[np.float32]:
         """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""

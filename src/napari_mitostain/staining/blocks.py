@@ -18,7 +18,7 @@ from napari_mitostain.image.units import inside, moved, widened
 from napari_mitostain.model.device import helping_threads
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Images, Predictor
-from napari_mitostain.prefetching import one_behind
+from napari_mitostain.prefetching import concurrently, one_behind
 from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 from napari_mitostain.tiling import Box
 
@@ -86,7 +86,7 @@ class BlockStainer:
     def scaling(self, unit: Unit) -> Generator[Event, None, PlaneContrast]:
         """Return how the plane of a block is scaled; measures it unless it was."""
         if unit.plane not in self._scalings:
-            self._scalings[unit.plane] = yield from measured(self._stack, unit, self._model)
+            self._scalings[unit.plane] = yield from measured(self._stack, unit, self.predictor)
         return self._scalings[unit.plane]
 
     def source(self, unit: Unit, scaling: PlaneContrast) -> tuple[NDArray[Any], str]:
@@ -97,7 +97,7 @@ class BlockStainer:
     def ready(self, number: int, unit: Unit, scaling: PlaneContrast, pixels: NDArray[Any], source: str) -> Block:
         """Scale what was read, for `run`."""
         seen, around = self._boxes(unit, scaling)
-        scaled = self.predictor.scaled_part(pixels, scaling)[inside(seen, around)] if scaling.contrast else None
+        scaled = self.predictor.scaled_part(scaling, pixels)[inside(seen, around)] if scaling.contrast else None
         return Block(number, unit, scaled, inside(unit.box, seen), source)
 
     def run(self, blocks: Iterator[Event | Block], total: int) -> Iterator[Event | StainedBlock]:
@@ -145,10 +145,12 @@ class BlockStainer:
         return seen, widened(seen, scaling.reach, whole)
 
 
-def measured(stack: Stack, unit: Unit, model: Model) -> Generator[Event, None, PlaneContrast]:
+def measured(stack: Stack, unit: Unit, predictor: Predictor) -> Generator[Event, None, PlaneContrast]:
     """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
-    read = partial(stack.read, unit.plane)
-    for done, found in enumerate(measure_plane(read, stack.plane_shape, unit.boxes, model.card.scaling), start=1):
+    read, scaling = partial(stack.read, unit.plane), predictor.model.card.scaling
+    each = partial(concurrently, threads=helping_threads(predictor.device))
+    measuring = measure_plane(read, stack.plane_shape, unit.boxes, scaling, predictor.detail, each)
+    for done, found in enumerate(measuring, start=1):
         if found is None:
             yield Measured(done=done, total=2 * len(unit.boxes))
     assert found is not None, "the last that comes is how the plane is scaled"

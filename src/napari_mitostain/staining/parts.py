@@ -18,6 +18,7 @@ from napari_mitostain.image import PlaneContrast, PlaneIndex, Unit
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.library import BUNDLED, find_weights
 from napari_mitostain.model.loading import Model, load_model
+from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining.blocks import measured
 from napari_mitostain.staining.files import open_image, stain_file
 from napari_mitostain.staining.folder import left_out
@@ -126,11 +127,10 @@ class MeasurePart:
 
     def run(self, task: Task, model: Model) -> Report:
         """Measure it."""
-        del task
-        found = dict[PlaneIndex, PlaneContrast]()
+        found, predictor = dict[PlaneIndex, PlaneContrast](), Predictor(model, task.settings)
 
         def measuring() -> Iterator[Event]:
-            found[self.unit.plane] = yield from measured(read_stack(self.source), self.unit, model)
+            found[self.unit.plane] = yield from measured(read_stack(self.source), self.unit, predictor)
 
         return Report(tuple(_worth_telling(measuring())), scalings=found)
 

@@ -18,7 +18,7 @@ from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
 from napari_mitostain.image import Box, PlaneIndex, Stack, fill_non_finite, load_array, notices_of_first
 from napari_mitostain.image.files import read_stack
-from napari_mitostain.model.device import helping_threads
+from napari_mitostain.model.device import choose_device, helping_threads
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Images, Predictor
@@ -72,11 +72,19 @@ def stain(
     stack = opened if isinstance(opened, Stack) else load_array(opened, axes)
     loaded = model if isinstance(model, Model) else load_model(model)
     result = np.zeros(stack.stained_shape(), np.float32)
-    for event in chain(notices_of_first(stack, channel), stain_stack(stack, loaded, settings, channel or 0)):
+
+    def kept(event: Notice | PlaneDone) -> Notice | PlaneDone:
+        if isinstance(event, PlaneDone) and event.total > 1:
+            stack.put(result, event.plane, event.values)
+        return event
+
+    events = chain(notices_of_first(stack, channel), stain_stack(stack, loaded, settings, channel or 0))
+    worth_it = (event for event in events if isinstance(event, (Notice, PlaneDone)))
+    for event in concurrently(kept, worth_it, helping_threads(choose_device(settings.device))):
         if isinstance(event, Notice):
             warnings.warn(event.message, stacklevel=2)
-        if isinstance(event, PlaneDone):
-            stack.put(result, event.plane, event.values)
+        elif event.total == 1:
+            result = stack.stain_of(event.values)
     return result
 
 
