@@ -83,7 +83,12 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 def helping_threads(device: torch.device) -> int:
     """Return how many threads are to read and write beside a device; a processor's cores have nothing left for any."""
-    return 0 if device.type == "cpu" else min(_HELPERS, torch.get_num_threads())
+    return 0 if device.type == "cpu" else verifying_threads()
+
+
+def verifying_threads() -> int:
+    """Return how many threads are to read where nothing is computed meanwhile."""
+    return min(_HELPERS, torch.get_num_threads())
 
 
 def free_memory(device: torch.device) -> float:

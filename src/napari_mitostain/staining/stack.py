@@ -127,12 +127,14 @@ def stain_stack(
         zoom = 1.0
     blank: list[PlaneIndex] = []
     tiler = PlaneTiler(predictor)
-    batches = _scaled(stack, predictor, tiler, indices, zoom)
-    if predictor.device.type == "cpu":  # its cores have nothing left for other threads
-        yield from _stained(stack, _parts(stack, batches, tiler), zoom, len(indices), blank)
-    else:
+    is_one_batch = len(indices) <= tiler.at_once(resampled_shape(stack.plane_shape, zoom))
+    helpers = 0 if is_one_batch else helping_threads(predictor.device)
+    batches = _scaled(stack, predictor, tiler, indices, zoom, helpers)
+    if helpers:
         with closing(prefetched(batches)) as ahead:
             yield from _stained(stack, one_behind(_parts(stack, ahead, tiler)), zoom, len(indices), blank)
+    else:
+        yield from _stained(stack, _parts(stack, batches, tiler), zoom, len(indices), blank)
     if blank and len(blank) == len(indices):
         raise no_contrast(stack, blank)
     if blank:
@@ -189,7 +191,7 @@ _Part = tuple[_Batch, StainedTiles | Notice | None]
 
 
 def _scaled(
-    stack: Stack, predictor: Predictor, tiler: PlaneTiler, indices: Sequence[PlaneIndex], zoom: float
+    stack: Stack, predictor: Predictor, tiler: PlaneTiler, indices: Sequence[PlaneIndex], zoom: float, helpers: int
 ) -> Iterator[_Batch]:
     """Read and scale planes, as many at once as suits the device."""
 
@@ -204,7 +206,7 @@ def _scaled(
         filled = [index for index, image, other in zip(some, read, images, strict=True) if image is not other]
         return some, filled, [resampled(image, zoom) for image in images]
 
-    with closing(concurrently(usable, groups(), helping_threads(predictor.device))) as made:
+    with closing(concurrently(usable, groups(), helpers)) as made:
         for some, filled, images in made:
             scaled, is_blank = predictor.scaled(images)
             blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]

@@ -15,7 +15,7 @@ from napari_mitostain.errors import NoContrastError
 from napari_mitostain.events import Event, Measured, Notice, PlaneDone, UnitsKept
 from napari_mitostain.image import Box, PlaneContrast, PlaneIndex, Stack, Unit
 from napari_mitostain.image.files import CompleteImage, ResumableWriter, digest
-from napari_mitostain.model.device import choose_device, helping_threads
+from napari_mitostain.model.device import choose_device, helping_threads, verifying_threads
 from napari_mitostain.model.loading import Model
 from napari_mitostain.prefetching import concurrently
 from napari_mitostain.staining.blocks import Block, BlockStainer, StainedBlock
@@ -96,16 +96,28 @@ def are_finished(
     stack: Stack, complete: CompleteImage, model: Model, settings: StainSettings, units: Sequence[Unit]
 ) -> Generator[Event, None, bool]:
     """Tell whether all units of a complete stain are what `stain_units` would make of them; yields `Measured`."""
-    stainer = BlockStainer(stack, model, settings, {}) if units and units[0].is_block else None
-    for done, unit in enumerate(units, start=1):
-        if stainer is None:
-            source = digest(stack.read(unit.plane))
-        else:
-            scaling = yield from stainer.scaling(unit)
-            _, source = stainer.source(unit, scaling)
-        if not complete.is_finished(unit, source):
-            return False
-        yield Measured(done=done, total=len(units))
+    found: Iterator[Event | Unit | _Scaled] = iter(units)
+    if units and units[0].is_block:
+        stainer = BlockStainer(stack, model, settings, {})
+        found = _with_scaling(stainer, units)
+
+    def is_finished(each: Event | Unit | _Scaled) -> Event | bool:
+        if isinstance(each, Unit):
+            return complete.is_finished(each, digest(stack.read(each.plane)))
+        if isinstance(each, _Scaled):
+            return complete.is_finished(each.unit, stainer.source(each.unit, each.scaling)[1])
+        return each
+
+    done = 0
+    with closing(concurrently(is_finished, found, verifying_threads())) as verdicts:
+        for verdict in verdicts:
+            if not isinstance(verdict, bool):
+                yield verdict
+            elif not verdict:
+                return False
+            else:
+                done += 1
+                yield Measured(done=done, total=len(units))
     return True
 
 
@@ -129,11 +141,15 @@ def _stain_planes(
 def _unfinished_planes(
     stack: Stack, writer: ResumableWriter, units: Sequence[Unit]
 ) -> Generator[Event, None, list[Unit]]:
+    def is_finished(unit: Unit) -> bool:
+        return writer.record(unit) is not None and writer.is_finished(unit, digest(stack.read(unit.plane)))
+
     left = []
-    for done, unit in enumerate(units, start=1):
-        if writer.record(unit) is None or not writer.is_finished(unit, digest(stack.read(unit.plane))):
-            left.append(unit)
-        yield Measured(done=done, total=len(units))
+    with closing(concurrently(is_finished, units, verifying_threads())) as verdicts:
+        for done, (unit, verdict) in enumerate(zip(units, verdicts, strict=True), start=1):
+            if not verdict:
+                left.append(unit)
+            yield Measured(done=done, total=len(units))
     return left
 
 
@@ -152,15 +168,14 @@ def _stain_blocks(
 ) -> Generator[Event | _Finished, None, None]:
     kept = list[Unit]()
 
-    def ready(found: Event | tuple[int, Unit, PlaneContrast]) -> Event | Block:
-        if not isinstance(found, tuple):
+    def ready(found: Event | _Scaled) -> Event | Block:
+        if not isinstance(found, _Scaled):
             return found
-        number, unit, scaling = found
-        pixels, source = stainer.source(unit, scaling)
-        if not writer.is_finished(unit, source):
-            return stainer.ready(number, unit, scaling, pixels, source)
-        kept.append(unit)
-        return Measured(done=number + 1, total=len(units))
+        pixels, source = stainer.source(found.unit, found.scaling)
+        if not writer.is_finished(found.unit, source):
+            return stainer.ready(found.number, found.unit, found.scaling, pixels, source)
+        kept.append(found.unit)
+        return Measured(done=found.number + 1, total=len(units))
 
     with closing(concurrently(ready, _with_scaling(stainer, units), helpers)) as blocks:
         for item in stainer.run(blocks, len(units)):
@@ -168,11 +183,20 @@ def _stain_blocks(
     yield UnitsKept(count=len(kept))
 
 
-def _with_scaling(stainer: BlockStainer, units: Sequence[Unit]) -> Iterator[Event | tuple[int, Unit, PlaneContrast]]:
-    """Give each unit its number and how its plane is scaled; yields `Measured` and `Notice` on the way."""
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A unit, its number, and how its plane is scaled."""
+
+    number: int
+    unit: Unit
+    scaling: PlaneContrast
+
+
+def _with_scaling(stainer: BlockStainer, units: Sequence[Unit]) -> Iterator[Event | _Scaled]:
+    """Find out how the plane of each unit is scaled; yields `Measured` and `Notice` on the way."""
     for number, unit in enumerate(units):
         scaling = yield from stainer.scaling(unit)
-        yield number, unit, scaling
+        yield _Scaled(number, unit, scaling)
 
 
 @dataclass(frozen=True)
