@@ -75,10 +75,18 @@ def concurrently(function: Callable[[S], T], items: Iterable[S], threads: int) -
     if not threads:
         yield from map(function, items)
         return
-    waiting = deque[Future[T]]()
+    waiting, asked = deque[Future[T]](), iter(items)
+    failure: Exception | None = None
     with ThreadPoolExecutor(threads, "concurrently") as pool:
         try:
-            for item in items:
+            while True:
+                try:
+                    item = next(asked)
+                except StopIteration:
+                    break
+                except Exception as error:  # after the results of the items before
+                    failure = error
+                    break
                 waiting.append(pool.submit(function, item))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
@@ -87,6 +95,8 @@ def concurrently(function: Callable[[S], T], items: Iterable[S], threads: int) -
         finally:
             for future in waiting:
                 future.cancel()
+    if failure is not None:
+        raise failure
 
 
 def one_behind(items: Iterable[T]) -> Iterator[T]:

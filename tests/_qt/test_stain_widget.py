@@ -373,14 +373,14 @@ def test_constant_image_is_refused_in_a_sentence(viewer, widget, notifications, 
 def test_out_of_memory_is_told_and_survived(viewer, widget, small_model, cells, notifications, monkeypatch, press):
     from napari_mitostain.model.predictor import Predictor
 
-    predict = Predictor.__call__
+    predict = Predictor.stained
 
     def fails_on_large_windows(self, window):
         if window.shape[-1] > 60:
             raise RuntimeError("CUDA out of memory")
         return predict(self, window)
 
-    monkeypatch.setattr(Predictor, "__call__", fails_on_large_windows)
+    monkeypatch.setattr(Predictor, "stained", fails_on_large_windows)
     viewer.add_image(cells)
     edit(widget, settings=StainSettings(tile=64))
     press(widget)

@@ -234,13 +234,13 @@ def test_interrupted_stain_leaves_no_file(
 ) -> None:
     from napari_mitostain.model.predictor import Predictor
 
-    predict = Predictor.__call__
+    predict = Predictor.stained
 
     def interrupted(self: Predictor, window: object) -> object:
         signal.raise_signal(signal.SIGINT)
         return predict(self, window)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Predictor, "__call__", interrupted)
+    monkeypatch.setattr(Predictor, "stained", interrupted)
     before = signal.getsignal(signal.SIGINT)
     assert main(["stain", str(image), str(tmp_path / "out.tif"), "--model", "tiny"]) == 130
     assert capsys.readouterr().err == "mitostain: interrupted; the same command goes on with what is finished\n"

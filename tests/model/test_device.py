@@ -7,7 +7,15 @@ import torch
 
 from napari_mitostain.config import Device
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.model.device import available_devices, choose_device, choose_dtype, free_memory, is_out_of_memory
+from napari_mitostain.model.device import (
+    available_devices,
+    choose_device,
+    choose_dtype,
+    choose_stain_dtype,
+    free_memory,
+    helping_threads,
+    is_out_of_memory,
+)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, *there: Device) -> None:
@@ -53,6 +61,30 @@ def test_auto_takes_bfloat16_on_the_graphics_cards_that_multiply_it(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     assert choose_dtype("auto", torch.device("cuda")) == chosen
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"), [((6, 1), torch.float32), ((7, 5), torch.float16), ((9, 0), torch.float16)]
+)
+def test_stains_are_of_float16_on_graphics_cards_that_multiply_it_and_training_never_is(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], chosen: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert choose_stain_dtype("auto", torch.device("cuda")) == chosen
+    assert choose_dtype("auto", torch.device("cuda")) != torch.float16
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_precision_that_is_wanted_for_stains_is_taken_on_every_device(device: str) -> None:
+    for precision in ("float32", "bfloat16", "float16"):
+        assert choose_stain_dtype(precision, torch.device(device)) == getattr(torch, precision)  # type: ignore[arg-type]
+    if device != "cuda":
+        assert choose_stain_dtype("auto", torch.device(device)) == choose_dtype("auto", torch.device(device))
+
+
+def test_threads_help_a_gpu_and_leave_a_processor_alone() -> None:
+    assert helping_threads(torch.device("cpu")) == 0
+    assert helping_threads(torch.device("cuda")) >= 1
 
 
 @pytest.mark.parametrize(("avx", "amx"), [(False, False), (True, False), (False, True)])

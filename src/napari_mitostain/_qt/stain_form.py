@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from magicgui.widgets import CheckBox, ComboBox
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -16,7 +16,7 @@ from napari_mitostain._qt.model_field import ModelField
 from napari_mitostain._qt.rows import QuietForm, add_rows, labelled
 from napari_mitostain._qt.stain_request import StainRequest
 from napari_mitostain._qt.tune_request import LayerChoice
-from napari_mitostain.config import Device, StainSettings
+from napari_mitostain.config import Device, StainPrecision, StainSettings
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -48,7 +48,7 @@ class StainForm(QuietForm):
         self._tile.setSingleStep(64)
         self._tile.setSpecialValueText("automatic")
         self._tile.setToolTip("In pixels; small tiles take less memory. The stain is the same.")
-        self._precision = ComboBox(choices=["auto", "float32", "bfloat16"])
+        self._precision = ComboBox(choices=get_args(StainPrecision))
         self._pixels = QLabel()
         self._resample = CheckBox(text="Resample on the fly", tooltip="Stain at the model's pixel size.")
         self._is_kept = False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from napari_mitostain.config import Backend, Device, Precision, StainSettings
+from napari_mitostain.config import Backend, Device, StainPrecision, StainSettings
 
 
 def whole_number(text: str) -> int:
@@ -40,10 +40,12 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def add_compute_options(parser: argparse._ActionsContainer, default: str = "auto") -> None:
-    """Add ``--device`` and ``--precision``."""
+def add_compute_options(
+    parser: argparse._ActionsContainer, precisions: Any = StainPrecision, default: str = "auto"
+) -> None:
+    """Add ``--device`` and ``--precision``, the latter with the choices of a type."""
     parser.add_argument("--device", choices=get_args(Device), default=default)
-    parser.add_argument("--precision", choices=get_args(Precision), default=default)
+    parser.add_argument("--precision", choices=get_args(precisions), default=default)
 
 
 def add_stain_options(parser: argparse.ArgumentParser) -> None:

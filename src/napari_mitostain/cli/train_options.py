@@ -13,6 +13,7 @@ from napari_mitostain.config import (
     Discriminator,
     DiscriminatorLoss,
     GeneratorLoss,
+    Precision,
     Schedule,
     Split,
     TrainSettings,
@@ -60,7 +61,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--pixel-size", type=number, dest="pixel_size_um", metavar="UM", help="micrometres, for the card"
     )
     group.add_argument("--seed", type=whole_number, metavar="S")
-    add_compute_options(group, argparse.SUPPRESS)
+    add_compute_options(group, Precision, argparse.SUPPRESS)
 
 
 def settings_of(arguments: argparse.Namespace) -> TrainSettings:
