@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Iterator
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tifffile import TiffWriter
 from napari_mitostain.config import SimulationSettings, read_values, require_whole
 from napari_mitostain.errors import FileError, MitostainError
 from napari_mitostain.events import Event, Notice, PairDone
-from napari_mitostain.image.files import atomic_write, require_writable
+from napari_mitostain.image.files import atomic_write, require_writable, this_software
 from napari_mitostain.simulation import SimulatedPair, simulate_pair
 
 _SETTINGS = "simulation.json"
@@ -86,7 +85,7 @@ def ome_tiff(image: NDArray[Any], name: str, channel: str, pair: SimulatedPair, 
         "axes": axes,
         "UUID": str(uuid5(NAMESPACE_OID, f"napari-mitostain simulated {name}")),  # by default random
         "Name": name,
-        "Creator": f"napari-mitostain {version('napari-mitostain')}",
+        "Creator": this_software(),
         "Description": f"{channel} of a simulated cell, not of a real one: {description}",
         "Channel": {"Name": [f"{channel} (simulated)"]},
     }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from napari_mitostain.config import WeightSettings, read_values
 from napari_mitostain.events import Event, FileDone, Measured, PlaneDone, PlaneWeighed
 from napari_mitostain.image import PlaneIndex, Stack, notices_of_first, require_apart
-from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack
+from napari_mitostain.image.files import Provenance, atomic_write, open_writer, read_stack, this_software
 from napari_mitostain.weighting import Statistics, band_numbers, band_shares, bands, merged, statistics, tn_weights
 
 
@@ -121,7 +120,7 @@ def weigh_file(
     chosen = channel or 0
     stack.planes(chosen)  # an unknown channel is refused before anything is written
     origin = Provenance(
-        software=f"napari-mitostain {version('napari-mitostain')}",
+        software=this_software(),
         channel_name="TN weights",
         description="Weights of the threshold-normalised L1 loss (Somani et al., BVM 2021), in [0, 1].",
         details={"settings": settings.to_dict(), "source": target.name, "channel": chosen},

@@ -205,11 +205,11 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Let the disk take some planes, and then no more."""
     put, room = OmeTiffWriter._put, [after]
 
-    def put_while_there_is_room(self: OmeTiffWriter, *arguments: Any) -> None:
+    def put_while_there_is_room(self: OmeTiffWriter, *arguments: Any) -> np.ndarray:
         if not room[0]:
             raise OSError(28, "No space left on device")
         room[0] -= 1
-        put(self, *arguments)
+        return put(self, *arguments)
 
     monkeypatch.setattr(OmeTiffWriter, "_put", put_while_there_is_room)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from napari_mitostain.config import StainSettings
-from napari_mitostain.image.files import Provenance
+from napari_mitostain.image.files import Provenance, this_software
 from napari_mitostain.model.device import choose_device, choose_stain_dtype
 from napari_mitostain.model.loading import Model
 
@@ -39,7 +38,7 @@ def provenance(
         If the device that was asked for is not there.
     """
     return Provenance(
-        software=f"napari-mitostain {version('napari-mitostain')}",
+        software=this_software(),
         channel_name=CHANNEL_NAME,
         description=f"Mitochondria predicted from brightfield by model {model.card.name}. {model.card.limits}",
         details={

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from importlib.metadata import version
 from pathlib import Path
 
 from napari_mitostain.events import Event, Measured
 from napari_mitostain.image import Stack
-from napari_mitostain.image.files import Provenance, open_copy
+from napari_mitostain.image.files import Provenance, open_copy, this_software
 from napari_mitostain.training.spec import PARTS, PairsSpec
 
 _LONGEST = 80
@@ -60,7 +59,7 @@ def store_pairs(
 
 def _provenance(part: str, stack: Stack, channel: int) -> Provenance:
     return Provenance(
-        software=f"napari-mitostain {version('napari-mitostain')}",
+        software=this_software(),
         channel_name=part,
         description=f"Copy of {stack.name}, which a training run learns from.",
         details={"source": stack.name, "channel": channel},

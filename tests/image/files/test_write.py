@@ -24,6 +24,7 @@ from PIL import Image
 from napari_mitostain.image import Stack
 from napari_mitostain.image.files import Provenance, open_writer, read_stack
 from napari_mitostain.image.files.write_tiff import file_size, needs_bigtiff
+from napari_mitostain.prefetching import concurrently
 
 STACK_NAMES = ["a.tif", "a.tiff", "a.ome.tif", "a.zarr", "a.ome.zarr"]
 SCALE = {"T": 2.5, "Z": 0.5, "Y": 0.108, "X": 0.109}
@@ -83,6 +84,37 @@ def test_single_planes_of_odd_sizes(tmp_path: Path, provenance: Provenance, name
     back = read_stack(save(tmp_path / name, like, provenance, stain))
     assert back.axes == "YX"
     np.testing.assert_array_equal(back.read(()), stain)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr", "a.png"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "<f4", ">f4"])
+def test_what_is_said_to_be_stored_is_what_is_read_back(
+    tmp_path: Path, provenance: Provenance, name: str, dtype: str
+) -> None:
+    values = np.random.default_rng(0).normal(0.5, 0.5, (9, 14)).astype(dtype)
+    values[2, 3] = np.nan
+    box = slice(3, 9), slice(2, 12)
+    with open_writer(tmp_path / name, stack_of((9, 14), "YX"), provenance) as writer:
+        whole = writer.write_box((), (slice(0, 9), slice(0, 14)), values)
+        np.testing.assert_array_equal(whole, writer.read_box((), (slice(0, 9), slice(0, 14))), strict=True)
+        part = writer.write_box((), box, values[:6, 4:])
+        np.testing.assert_array_equal(part, writer.read_box((), box), strict=True)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
+def test_threads_may_write_and_read_planes_at_the_same_time(tmp_path: Path, provenance: Provenance, name: str) -> None:
+    planes = np.random.default_rng(0).random((40, 70, 50)).astype(np.float32)
+    box = slice(0, 70), slice(0, 50)
+
+    def written(z: int) -> np.ndarray:
+        writer.write_box((z,), box, planes[z])
+        return writer.read_box((z,), box)
+
+    with open_writer(tmp_path / name, stack_of(planes.shape, "ZYX"), provenance) as writer:
+        found = list(concurrently(written, range(40), 8))
+    np.testing.assert_array_equal(found, planes)
+    back = read_stack(tmp_path / name)
+    np.testing.assert_array_equal([back.read((z,)) for z in range(40)], planes)
 
 
 @pytest.mark.parametrize("name", STACK_NAMES)

@@ -13,7 +13,7 @@ from napari_mitostain.image.files.write import (
     require_place,
     require_writable,
 )
-from napari_mitostain.image.files.writer import Provenance, StackWriter
+from napari_mitostain.image.files.writer import Provenance, StackWriter, this_software
 
 __all__ = [
     "SUFFIXES",
@@ -36,5 +36,6 @@ __all__ = [
     "read_stack",
     "require_place",
     "require_writable",
+    "this_software",
     "unfinished",
 ]

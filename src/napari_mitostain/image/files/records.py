@@ -127,20 +127,9 @@ def is_as_recorded(found: Record | None, unit: Unit, source: str, writer: StackW
     if found is None or found.source != source:
         return False
     try:
-        return found.stain == stored(unit, writer, like)
+        return found.stain == digest(writer.read_box(like.stained_index(unit.plane), unit.box))
     except FileError:
         return False
-
-
-def stored(unit: Unit, writer: StackWriter, like: Stack) -> str:
-    """Return the digest of a unit as it is on the disk.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read.
-    """
-    return digest(writer.read_box(like.stained_index(unit.plane), unit.box))
 
 
 def _place(path: Path) -> Path:

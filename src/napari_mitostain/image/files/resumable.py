@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
-from napari_mitostain.image.files.records import Completion, Record, is_as_recorded, stored
+from napari_mitostain.image.files.records import Completion, Record, digest, is_as_recorded
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import Stack
 from napari_mitostain.image.units import Unit
@@ -94,8 +94,8 @@ class ResumableWriter:
         ImageError, FileError
             As `StackWriter.write`.
         """
-        self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
-        record = Record(source, stored(unit, self._writer, self._like), not values.any())
+        stored = self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
+        record = Record(source, digest(stored), not values.any())
         partial = self._records / f".{uuid.uuid4().hex}"
         with writing(self._writer.path):
             partial.write_text(json.dumps(asdict(record)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,10 @@ class PngWriter(StackWriter):
         is_written = self._partial.stat().st_size > 0
         self._gray = decoded(self._partial, np.uint16) if is_written else np.zeros(self._shape[-2:], np.uint16)
 
-    def _put(self, _position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> None:
+    def _put(self, _position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Keep what comes until the end: PNG is written in one go."""
         self._gray[box] = np.rint(np.nan_to_num(values, nan=0).clip(0, 1) * _WHITE).astype(np.uint16)
+        return self._gray[box]
 
     def _get(self, _position: PlaneIndex, box: Box, /) -> NDArray[np.uint16]:
         """Return what came in this run, or before."""

@@ -87,7 +87,7 @@ class OmeTiffWriter(StackWriter):
             self._offset = tif.pages.first.dataoffsets[0]
         self._file, self._place = self._partial.open("r+b"), threading.Lock()
 
-    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> None:
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> NDArray[Any]:
         """Write each run of pixels to its place in the file."""
         assert self._file is not None
         stored = values.astype(self.dtype.newbyteorder("<"), copy=False)
@@ -95,13 +95,14 @@ class OmeTiffWriter(StackWriter):
             for place, lines in self._runs(position, box):
                 self._file.seek(place)
                 self._file.write(np.ascontiguousarray(stored[lines]).data)
+            self._file.flush()  # what is recorded as finished is to be there after a kill
+        return values
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read each run of pixels from its place in the file."""
         assert self._file is not None
         values = np.empty([side.stop - side.start for side in box], self.dtype.newbyteorder("<"))
         with self._place:
-            self._file.flush()
             for place, lines in self._runs(position, box):
                 self._file.seek(place)
                 read = self._file.read(values[lines].nbytes)

@@ -54,10 +54,11 @@ class ZarrWriter(StackWriter):
         """Open the array."""
         self._array = zarr.open_array(self._partial, path="0", mode="r+")
 
-    def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> None:
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Write chunks of a plane."""
         where: tuple[int | slice, ...] = (*position, *box)
         self._array[where] = values
+        return values
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read chunks of a plane."""

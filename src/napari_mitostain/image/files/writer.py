@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +22,12 @@ from napari_mitostain.image.files.atomic import discard, partial_name, publish
 from napari_mitostain.image.files.failures import reading, writing
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.plane import Box, PlaneIndex, Stack
+
+
+@cache
+def this_software() -> str:
+    """Return this package's name and version; looking it up takes a millisecond."""
+    return f"napari-mitostain {version('napari-mitostain')}"
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,8 @@ class StackWriter(ABC):
         """Open the partial file that was made, to write planes into it."""
 
     @abstractmethod
-    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> None:
-        """Store rows and columns of a plane at its position along the leading axes of the ordered axes."""
+    def _put(self, position: PlaneIndex, box: Box, values: NDArray[Any], /) -> NDArray[Any]:
+        """Store rows and columns of a plane at its position along the leading axes; returns what `_get` will give."""
 
     @abstractmethod
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
@@ -148,8 +156,8 @@ class StackWriter(ABC):
         height, width = self._shape[-2:]
         self.write_box(index, (slice(0, height), slice(0, width)), plane)
 
-    def write_box(self, index: PlaneIndex, box: Box, values: NDArray[Any]) -> None:
-        """Store rows and columns of a plane; see `write`."""
+    def write_box(self, index: PlaneIndex, box: Box, values: NDArray[Any]) -> NDArray[Any]:
+        """Store rows and columns of a plane as `write` does, and return them as `read_box` will give them."""
         ordered, expected = self._position(index), tuple(side.stop - side.start for side in box)
         if values.shape != expected or any(not 0 <= i < n for i, n in zip(ordered, self._shape, strict=False)):
             raise ImageError(
@@ -157,7 +165,7 @@ class StackWriter(ABC):
                 f"got {values.shape} at {index}; check the stack."
             )
         with writing(self.path):
-            self._put(ordered, box, np.ascontiguousarray(values, dtype=self.dtype))
+            return self._put(ordered, box, np.ascontiguousarray(values, dtype=self.dtype))
 
     def read_box(self, index: PlaneIndex, box: Box) -> NDArray[Any]:
         """Return rows and columns of a plane as they are stored."""
