@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,9 @@ from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 from napari_mitostain.tiling import Box
 
 
-@dataclass(frozen=True)
+@dataclass
 class Block:
-    """A block that is ready to be stained.
+    """A block that is ready to be stained, and its stain.
 
     Attributes
     ----------
@@ -38,6 +38,8 @@ class Block:
         Where it lies in that.
     source : str
         Digest of what it depends on.
+    stain : ndarray of float32
+        (Y, X), as far as it has been put.
     """
 
     number: int
@@ -45,23 +47,17 @@ class Block:
     scaled: Images | None
     core: Box
     source: str
+    stain: NDArray[np.float32] = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.stain = np.zeros([side.stop - side.start for side in self.core], np.float32)
 
-@dataclass(frozen=True)
-class StainedBlock:
-    """A block and its stain (Y, X)."""
-
-    block: Block
-    stain: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A tile of a block, None where there is nothing to stain, and whether others of it came before."""
-
-    block: Block
-    tile: StainedTiles | None
-    is_further: bool = False
+    def put(self, own: Box, values: NDArray[np.float32]) -> None:
+        """Take a tile of the block; one that covers all of it is its stain, without a copy."""
+        if values.shape == self.stain.shape:
+            self.stain = values
+        else:
+            self.stain[own] = values
 
 
 class BlockStainer:
@@ -100,43 +96,40 @@ class BlockStainer:
         scaled = self.predictor.scaled_part(scaling, pixels)[inside(seen, around)] if scaling.contrast else None
         return Block(number, unit, scaled, inside(unit.box, seen), source)
 
-    def run(self, blocks: Iterator[Event | Block], total: int) -> Iterator[Event | StainedBlock]:
-        """Stain blocks that are ready, of so many in all; passes events on and yields `TileDone` and `Notice`."""
-        begun, stain = self._begun(blocks), np.zeros((0, 0), np.float32)
+    def run(self, blocks: Iterator[Event | Block], total: int) -> Iterator[Event | Block]:
+        """Stain blocks that are ready, of so many in all, and give each back once it is.
+
+        Events are passed on; yields `TileDone` and `Notice`.
+        """
+        begun = self._begun(blocks)
         for part in one_behind(begun) if helping_threads(self.predictor.device) else begun:
-            if not isinstance(part, _Part):
+            if not isinstance(part, tuple):
                 yield part
                 continue
-            block, shape = part.block, tuple(side.stop - side.start for side in part.block.core)
-            if part.tile is not None:
-                own, values = inside(part.tile.core, block.core), part.tile.values[0]
-                if values.shape == shape:
-                    stain = values
-                else:
-                    stain = stain if part.is_further else np.zeros(shape, np.float32)
-                    stain[own] = values
+            block, tile = part
+            if tile is not None:
+                own, values = inside(tile.core, block.core), tile.values[0]
+                block.put(own, values)
                 yield TileDone(
                     plane=self._stack.stained_index(block.unit.plane),
                     box=moved(own, block.unit.box[0].start, block.unit.box[1].start),
                     values=values,
-                    fraction=(block.number + part.tile.fraction) / total,
+                    fraction=(block.number + tile.fraction) / total,
                 )
-                if part.tile.fraction < 1:
+                if tile.fraction < 1:
                     continue
-            yield StainedBlock(block, np.zeros(shape, np.float32) if part.tile is None else stain)
+            yield block
 
-    def _begun(self, blocks: Iterator[Event | Block]) -> Iterator[Event | _Part]:
-        """Begin with tile after tile of block after block."""
+    def _begun(self, blocks: Iterator[Event | Block]) -> Iterator[Event | tuple[Block, StainedTiles | None]]:
+        """Begin with tile after tile of block after block; one of a plane without contrast gives None."""
         for block in blocks:
             if not isinstance(block, Block):
                 yield block
             elif block.scaled is None:
-                yield _Part(block, None)
+                yield block, None
             else:
-                is_further = False
                 for tile in self._tiler.run(block.scaled[None], block.core):
-                    yield tile if isinstance(tile, Notice) else _Part(block, tile, is_further)
-                    is_further |= not isinstance(tile, Notice)
+                    yield tile if isinstance(tile, Notice) else (block, tile)
 
     def _boxes(self, unit: Unit, scaling: PlaneContrast) -> tuple[Box, Box]:
         """Return the box that the stain of a block depends on, and that which its scaling depends on."""

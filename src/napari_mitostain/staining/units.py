@@ -18,7 +18,7 @@ from napari_mitostain.image.files import CompleteImage, ResumableWriter, digest
 from napari_mitostain.model.device import choose_device, helping_threads, verifying_threads
 from napari_mitostain.model.loading import Model
 from napari_mitostain.prefetching import concurrently
-from napari_mitostain.staining.blocks import Block, BlockStainer, StainedBlock
+from napari_mitostain.staining.blocks import Block, BlockStainer
 from napari_mitostain.staining.messages import no_contrast
 from napari_mitostain.staining.stack import stain_stack
 
@@ -179,7 +179,7 @@ def _stain_blocks(
 
     with closing(concurrently(ready, _with_scaling(stainer, units), helpers)) as blocks:
         for item in stainer.run(blocks, len(units)):
-            yield _Finished(item.block.unit, item.stain, item.block.source) if isinstance(item, StainedBlock) else item
+            yield _Finished(item.unit, item.stain, item.source) if isinstance(item, Block) else item
     yield UnitsKept(count=len(kept))
 
 
