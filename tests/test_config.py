@@ -46,6 +46,8 @@ BAD: list[tuple[type, dict[str, Any]]] = [
     (StainSettings, {"tile": "512"}),
     (StainSettings, {"device": "abacus"}),
     (StainSettings, {"precision": "float8"}),
+    (StainSettings, {"precision": "float16", "backend": "openvino"}),
+    (TrainSettings, {"precision": "float16"}),
     (StainSettings, {"gpu_memory_gb": 0}),
     (StainSettings, {"gpu_memory_gb": float("nan")}),
     (StainSettings, {"backend": "abacus"}),

@@ -182,3 +182,14 @@ def test_each_item_comes_once_the_next_is_there(count: int) -> None:
     for number in one_behind(items()):
         assert made[-1] == min(number + 1, count - 1)
     assert made == list(range(count))
+
+
+def test_error_comes_after_the_item_that_was_held() -> None:
+    def items() -> Iterator[int]:
+        yield from (1, 2)
+        raise OSError("the third")
+
+    behind = one_behind(items())
+    assert [next(behind), next(behind)] == [1, 2]
+    with pytest.raises(OSError, match="the third"):
+        next(behind)

@@ -100,13 +100,22 @@ def concurrently(function: Callable[[S], T], items: Iterable[S], threads: int) -
 
 
 def one_behind(items: Iterable[T]) -> Iterator[T]:
-    """Yield each item once the next is there: what makes them has then begun with that while this one is used."""
-    held: list[T] = []
-    for item in items:
-        held.append(item)
+    """Yield each item once the next is there: what makes them has then begun with that while this one is used.
+
+    Where the items end by an error, it comes after the last of them.
+    """
+    held, asked = list[T](), iter(items)
+    while True:
+        try:
+            held.append(next(asked))
+        except StopIteration:
+            yield from held
+            return
+        except Exception:
+            yield from held
+            raise
         if len(held) > 1:
             yield held.pop(0)
-    yield from held
 
 
 class _Shelf(Generic[T]):

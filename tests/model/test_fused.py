@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_mitostain.config import StainSettings
+from napari_mitostain.errors import DeviceError
 from napari_mitostain.model import fused as fused_module
 from napari_mitostain.model.fused import FusedBlock, fused
 from napari_mitostain.model.generator import Generator, folded
@@ -74,6 +75,24 @@ def test_where_torch_cannot_fuse_the_plain_generator_stains(
     predict = Predictor(tiny_model, StainSettings("cpu", "float32"))
     assert not [module for module in predict.network.modules() if isinstance(module, FusedBlock)]
     assert predict(np.random.default_rng(0).normal(size=(16, 16))).std() > 0
+
+
+def test_lack_of_memory_is_no_lack_of_operations(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as short:
+        short.setattr(fused_module.OneDnn, "convolved", fail)
+        with pytest.raises(DeviceError, match="out of memory"):
+            Predictor(tiny_model, StainSettings("cpu", "float32"))
+    network = Predictor(tiny_model, StainSettings("cpu", "float32")).network
+    is_fused = any(isinstance(module, FusedBlock) for module in network.modules())
+    assert is_fused == torch.backends.mkldnn.is_available()
+
+
+def test_kernels_of_the_device_are_taken(random_generator: MakeGenerator) -> None:
+    elsewhere = ready(random_generator(4, 2)).to("meta")
+    assert fused(elsewhere) is elsewhere
 
 
 def test_processors_get_fused_blocks(tiny_model: Model) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
+from napari_mitostain.image import scale_brightfield
 from napari_mitostain.model import predictor as predictor_module
-from napari_mitostain.model.loading import Model
+from napari_mitostain.model.generator import Generator
+from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
+from napari_mitostain.tiling import pad
 
 FLOAT32 = StainSettings("cpu", "float32")
 
@@ -143,3 +148,41 @@ def test_tile_of_the_settings_is_kept_where_memory_suffices(tiny_model: Model, m
 def test_processor_takes_one_window_after_another_whatever_the_memory(tiny_model: Model) -> None:
     predictor = Predictor(tiny_model, StainSettings("cpu", "float32", gpu_memory_gb=0.1))
     assert (predictor.room, predictor.tile) == (0, 1024)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 33), (16, 32), (30, 7), (2, 3), (65, 17)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_tensors_are_padded_as_arrays_are(tiny_model: Model, shape: tuple[int, int], count: int) -> None:
+    planes, more = window(count, *shape), tuple(-side % 16 for side in shape)
+    predict = Predictor(tiny_model, FLOAT32)
+    expected = pad(planes, more)
+    np.testing.assert_array_equal(predict.padded(planes, more), expected)
+    found = predict.padded(torch.from_numpy(planes), more)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_planes_without_contrast_are_told_and_left_out(tiny_model: Model) -> None:
+    predict = Predictor(tiny_model, FLOAT32)
+    planes = [np.full((20, 30), 7, np.uint8), window(20, 30), np.zeros((20, 30))]
+    scaled, is_blank = predict.scaled(planes)
+    assert is_blank == [True, False, True]
+    np.testing.assert_array_equal(scaled, scale_brightfield(planes[1])[None])
+    empty, is_blank = predict.scaled(planes[:1])
+    assert (empty.shape, is_blank) == ((0, 20, 30), [True])
+
+
+def test_numbers_that_float16_does_not_hold_are_an_error_and_float32_is_advised(
+    random_generator: Callable[..., Generator],
+) -> None:
+    generator = random_generator(4, 2)
+    with torch.no_grad():
+        generator.encoders[0][1].weight *= 1e6
+    huge = Model(load_model().card, generator)
+    assert np.isfinite(Predictor(huge, FLOAT32)(window())).all()
+    with pytest.raises(DeviceError, match=r"choose float32\.$"):
+        Predictor(huge, StainSettings("cpu", "float16"))(window())
+
+
+def test_float16_is_close_to_float32(tiny_model: Model) -> None:
+    half, exact = (Predictor(tiny_model, StainSettings("cpu", name))(window()) for name in ("float16", "float32"))
+    assert 0 < np.abs(half - exact).mean() < 2e-3  # ten bits, a few layers

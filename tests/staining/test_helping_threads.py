@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone, UnitsKept
-from napari_mitostain.image import units
+from napari_mitostain.image import Stack, load_array, units
 from napari_mitostain.image.files import ResumableWriter, read_stack, write_zarr
 from napari_mitostain.model.loading import Model
+from napari_mitostain.prefetching import concurrently
 from napari_mitostain.staining import blocks as blocks_module
 from napari_mitostain.staining import stack as stack_module
 from napari_mitostain.staining import stain, stain_file
@@ -120,3 +123,60 @@ def test_failure_of_a_thread_that_writes_reaches_the_caller(
     with pytest.raises(FileError, match="make room"):
         list(stain_file(source, source.with_name("out.zarr"), tiny_model, EXACT))
     assert helpers() == []
+
+
+def test_plane_that_cannot_be_read_costs_none_of_those_before_it(
+    tiny_model: Model, source: Path, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Stack.read
+
+    def broken(stack: Stack, index: tuple[int, ...], *box: Any) -> np.ndarray:
+        if index == (len(planes) - 1,):
+            raise FileError("Expected a complete file, got another; copy it again.")
+        return read(stack, index, *box)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(Stack, "read", broken)
+        with pytest.raises(FileError, match="copy it again"):
+            list(stain_file(source, source.with_name("out.zarr"), tiny_model, EXACT))
+    assert helpers() == []
+    again = list(stain_file(source, source.with_name("out.zarr"), tiny_model, EXACT))
+    ahead = len(units.units_of(read_stack(source))) // len(planes)
+    assert [event.count for event in again if isinstance(event, UnitsKept)] == [(len(planes) - 1) * ahead]
+
+
+def test_an_error_that_is_kept_keeps_no_thread(tiny_model: Model, planes: np.ndarray) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            stain(planes, tiny_model, EXACT)
+        except UserWarning as error:
+            kept = error  # as a notebook does
+    assert "constant" in str(kept) or "copy" in str(kept)
+    assert helpers() == []
+
+
+def test_large_planes_are_read_few_at_a_time(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def noted(function: Any, items: Any, threads: int) -> Any:
+        asked.append(threads)
+        return concurrently(function, items, threads)
+
+    monkeypatch.setattr(stack_module, "concurrently", noted)
+    planes = np.random.default_rng(0).integers(0, 255, (3, 60, 60), np.uint16)
+    for budget, threads in ((2**28, 3), (2 * planes[0].nbytes, 2), (1, 1)):
+        monkeypatch.setattr(stack_module, "_AHEAD", budget)
+        asked.clear()
+        list(stack_module.stain_stack(load_array(planes), tiny_model, EXACT))
+        assert asked == [threads]
+
+
+def test_pictures_are_decoded_by_threads(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (300, 200), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    stack, before = read_stack(tmp_path / "a.png"), list(warnings.filters)
+    found = list(concurrently(lambda _: stack.read(()), range(60), 8))
+    assert warnings.filters == before
+    for plane in found:
+        np.testing.assert_array_equal(plane, picture)

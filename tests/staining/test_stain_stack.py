@@ -116,6 +116,14 @@ def test_tensors_are_stained_as_arrays_are(tiny_model: Model, stack: np.ndarray)
     np.testing.assert_array_equal(stain(torch.from_numpy(plane), tiny_model, EXACT), stain(plane, tiny_model, EXACT))
 
 
+@pytest.mark.parametrize("shape", [(21, 26), (1, 16, 32), (2, 21, 26)])
+def test_stain_is_an_array_of_its_own(tiny_model: Model, shape: tuple[int, ...]) -> None:
+    found = stain(np.random.default_rng(0).random(shape), tiny_model, EXACT)
+    assert found.flags.owndata
+    assert found.flags.c_contiguous
+    assert found.flags.writeable
+
+
 def test_resolutions_of_one_image_are_refused(tiny_model: Model, stack: np.ndarray) -> None:
     plane = stack[0, 0, 0]
     with pytest.raises(ImageError, match="got several of different shapes; give one of them"):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 
-from napari_mitostain.tiling import Geometry, pad, plan_tiles, stitch, stitched
+from napari_mitostain.tiling import Geometry, plan_tiles, stitch, stitched
 
 SIDES = st.one_of(st.just(1), st.integers(1, 130))
 
@@ -62,13 +61,3 @@ def test_tiles_come_in_the_order_asked_for_and_one_at_a_time() -> None:
         assert tile is order[number - 1]
         assert len(calls) == number
         np.testing.assert_array_equal(core, plane[tile.core])
-
-
-@given(shape=st.tuples(SIDES, SIDES), tile=st.integers(1, 200), planes=st.integers(1, 3))
-def test_tensors_are_padded_and_stitched_as_arrays_are(shape: tuple[int, int], tile: int, planes: int) -> None:
-    images = np.stack([drawn(shape) + number for number in range(planes)])
-    plan = plan_tiles(shape, tile, Geometry(16, 20))
-    padded = pad(torch.from_numpy(images), plan.padding)
-    np.testing.assert_array_equal(padded.numpy(), pad(images, plan.padding))
-    for found, core in stitch(torch.from_numpy(images), plan, lambda window: window):
-        np.testing.assert_array_equal(core.numpy(), images[..., *found.core])

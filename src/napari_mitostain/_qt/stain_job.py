@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from napari_mitostain.tiling import Box
 
 if TYPE_CHECKING:
     from napari_mitostain.model.loading import Model
-
-_TILE = 1024
-"""Side of a tile where none is asked for: larger ones are quicker, but the first pixels, and a stop, would wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +79,7 @@ def stain_job(plan: StainPlan) -> Generator[Event, None, None]:
     with a_core_left_to_the_viewer():
         model = load_model(plan.model)
         yield model_loaded(model, plan.settings, plan.stack.name, plan.channel)
-        settings = replace(plan.settings, tile=plan.settings.tile or _TILE)
-        events = stain_stack(plan.stack, model, settings, plan.channel, plan.planes)
-        with closing(cast(Generator[Event, None, None], events)):
+        with closing(stain_stack(plan.stack, model, plan.settings, plan.channel, plan.planes)) as events:
             for event in events:
                 _fill(plan, event)
                 yield event

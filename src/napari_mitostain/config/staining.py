@@ -124,5 +124,7 @@ class StainSettings(Settings):
         require_choice("device", self.device, Device)
         require_choice("precision", self.precision, StainPrecision)
         require_choice("backend", self.backend, Backend)
+        if self.backend == "openvino" and self.precision == "float16":
+            raise SettingsError("Expected float32 or bfloat16 for OpenVINO, got float16; choose another precision.")
         if self.tile is not None and (isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1):
             raise SettingsError(f"Expected a tile size of at least 1 pixel, got {self.tile!r}; try 512.")

@@ -134,10 +134,6 @@ class Stack:
         """Write values (Y, X) into a plane, or a box of it, of an array that has this stack's axes."""
         array[self.slices(index, box)] = self._turned(values)
 
-    def stain_of(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """Return the stain (Y, X) of a stack that has no other plane, with the axes of the stack."""
-        return self._turned(plane).reshape(self.stained_shape())
-
     def _turned(self, plane: NDArray[Any]) -> NDArray[Any]:
         """Turn a plane from the order of this stack's axes to (Y, X), or back."""
         return plane if self.axes.index("Y") < self.axes.index("X") else plane.T

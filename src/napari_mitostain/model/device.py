@@ -6,7 +6,7 @@ from math import inf
 
 import torch
 
-from napari_mitostain.config import Device, Precision, StainPrecision
+from napari_mitostain.config import Device, Precision, StainPrecision, StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError
 
 _HELPERS = 8
@@ -79,6 +79,12 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False
+
+
+def as_trained(settings: TrainSettings) -> StainSettings:
+    """Return settings to stain in the type that training computes in; the range of float16 may be too small for it."""
+    dtype = choose_dtype(settings.precision, choose_device(settings.device))
+    return StainSettings(settings.device, "bfloat16" if dtype == torch.bfloat16 else "float32")
 
 
 def helping_threads(device: torch.device) -> int:

@@ -24,8 +24,13 @@ from napari_mitostain.image.scaling import (
     sampled_every,
 )
 
-BYTES_A_PIXEL = 36
-"""That scaling takes at most, its result included."""
+_AT_WORK, _WAITING = 36, 4
+"""Bytes a pixel takes while it is scaled, and afterwards."""
+
+
+def memory_of(pixels: int, waiting: int) -> int:
+    """Return the bytes that scaling takes at most, for so many pixels at a time and so many results that wait."""
+    return pixels * (_AT_WORK + _WAITING * waiting)
 
 
 def uploaded(planes: Sequence[NDArray[Any]], device: torch.device) -> Tensor:

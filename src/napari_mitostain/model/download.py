@@ -23,13 +23,14 @@ class Fetched(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A stain that is in the processor's memory."""
+    """A stain that is in the processor's memory, and what tells whether it is finite."""
 
     stain: NDArray[np.float32]
+    is_finite: bool
 
     def values(self) -> NDArray[np.float32]:
-        """Return it."""
-        return self.stain
+        """Return it; `DeviceError` if it is not finite."""
+        return _checked(self.stain, self.is_finite)
 
 
 class Download:
@@ -59,13 +60,16 @@ class Download:
             If it is not finite: the network's numbers were too large for its type.
         """
         self._arrived.synchronize()
-        if not self._is_finite:
-            raise DeviceError(
-                "Expected a stain of finite numbers, got others: this model's are too large for the precision; choose "
-                "float32."
-            )
-        values: NDArray[np.float32] = self._stain.numpy()
-        return values
+        return _checked(self._stain.numpy(), bool(self._is_finite))
+
+
+def _checked(stain: NDArray[np.float32], is_finite: bool) -> NDArray[np.float32]:
+    if not is_finite:
+        raise DeviceError(
+            "Expected a stain of finite numbers, got others: this model's are too large for the precision; choose "
+            "float32."
+        )
+    return stain
 
 
 def _sent(source: Tensor, stream: torch.cuda.Stream) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_mitostain.model.device import is_out_of_memory
 from napari_mitostain.model.generator import Generator
 
 _ONE, _NO_SCALARS = (1, 1), ()
@@ -89,7 +90,9 @@ def fused(generator: Generator) -> Generator:
     try:
         with torch.inference_mode():
             result(image.contiguous(memory_format=torch.channels_last))
-    except (AttributeError, RuntimeError, TypeError):
+    except (AttributeError, RuntimeError, TypeError) as error:
+        if is_out_of_memory(error):
+            raise
         return generator
     return result
 

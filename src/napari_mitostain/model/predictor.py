@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Sequence
 from math import isqrt
 from typing import Any
@@ -15,17 +15,18 @@ from torch import Tensor
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.image import PlaneContrast, scale_brightfield
-from napari_mitostain.model.device import choose_device, choose_stain_dtype, free_memory, is_out_of_memory
-from napari_mitostain.model.device_scaling import (
-    BYTES_A_PIXEL,
-    detail_of_part,
-    scale_planes,
-    travels_as_it_is,
-    uploaded,
+from napari_mitostain.model.device import (
+    choose_device,
+    choose_stain_dtype,
+    free_memory,
+    helping_threads,
+    is_out_of_memory,
 )
+from napari_mitostain.model.device_scaling import detail_of_part, memory_of, scale_planes, travels_as_it_is, uploaded
 from napari_mitostain.model.download import Download, Fetched, Here
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.strips import stain_in_strips
+from napari_mitostain.tiling import pad
 
 Images = NDArray[Any] | Tensor
 """Images in the memory that they are computed in: of the processor, or of a GPU."""
@@ -42,6 +43,9 @@ _NUMBERS = 6
 
 _FOR_SCALING = 1 / 8
 """Part of a GPU's memory for planes that are scaled there while others are stained."""
+
+_PLANES_WAITING = 3
+"""Batches that are scaled and not stained yet: two ahead, and one that is at it."""
 
 
 class Predictor:
@@ -71,7 +75,8 @@ class Predictor:
         self.dtype = choose_stain_dtype(settings.precision, self.device)
         self.model = model
         self.tile = self._best_tile() if settings.tile is None else settings.tile
-        self.room = self._scalable = 0
+        self.room, self._for_scaling = 0, 0.0
+        self._scaling = threading.Lock()  # held by the thread that scales: the memory is for one at a time
         if self.device.type != "cpu":
             self._fit_into(settings.gpu_memory_gb)
         is_openvino_s = settings.backend == "openvino" and self.device.type == "cpu"
@@ -94,11 +99,11 @@ class Predictor:
         halos = 2 * self.model.geometry.margin
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
         memory = free_memory(self.device) / 2 if memory_gb is None else memory_gb * 1e9
-        self._scalable = int(min(memory * _FOR_SCALING, sys.maxsize)) // BYTES_A_PIXEL
+        self._for_scaling = memory * _FOR_SCALING
         a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
         window = int(min(largest, memory * (1 - _FOR_SCALING) / a_pixel))
         self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
-        self.room = min(_TOGETHER, window, self._scalable)
+        self.room = int(min(_TOGETHER, window, self._for_scaling / memory_of(1, _PLANES_WAITING)))
 
     def _new_streams(self) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
         """Return what a GPU scales on, and what it sends stains with, while it computes others."""
@@ -118,21 +123,25 @@ class Predictor:
         Returns
         -------
         scaled : ndarray or Tensor
-            (B, Y, X) float32, made for `stained`.
+            (B, Y, X) float32, made for `stained`; those without contrast are left out.
         is_blank : list of bool
-            Which planes have no contrast and are all zero.
+            Which planes have no contrast.
         """
-        if self._streams is not None and sum(plane.size for plane in planes) <= self._scalable:
+        pixels = sum(plane.size for plane in planes)
+        if self._streams is not None and memory_of(pixels, _PLANES_WAITING) <= self._for_scaling:
             try:
-                with torch.cuda.stream(self._streams[0]):
-                    scaled, is_blank = scale_planes(uploaded(planes, self.device), self.model.card.scaling)
-                    return scaled, is_blank.tolist()  # waits until it is done
+                with self._scaling, torch.cuda.stream(self._streams[0]):
+                    scaled, found = scale_planes(uploaded(planes, self.device), self.model.card.scaling)
+                    is_blank = found.tolist()  # waits until it is done
+                    return scaled[~found] if any(is_blank) else scaled, is_blank
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
             self.release_memory()
         done = [scale_brightfield(plane, self.model.card.scaling) for plane in planes]
-        return done[0][None] if len(done) == 1 else np.array(done), [not plane.any() for plane in done]
+        visible = [plane for plane in done if plane.any()]
+        together = visible[0][None] if len(visible) == 1 else np.array(visible).reshape(-1, *planes[0].shape)
+        return together, [not plane.any() for plane in done]
 
     def detail(self, contrast: PlaneContrast, part: NDArray[Any]) -> NDArray[np.float32]:
         """Return `PlaneContrast.detail` of a part (Y, X) of a plane; from any thread."""
@@ -142,17 +151,22 @@ class Predictor:
     @torch.inference_mode()
     def scaled_part(self, contrast: PlaneContrast, part: NDArray[Any]) -> Images:
         """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does; from any thread, made for `stained`."""
-        detail = self._detail_there(contrast, part)
-        return contrast.scale(part) if detail is None else detail.div_(contrast.contrast)
+        scaled = self._detail_there(contrast, part, contrast.contrast)
+        return contrast.scale(part) if scaled is None else scaled
 
     @torch.inference_mode()
-    def _detail_there(self, contrast: PlaneContrast, part: NDArray[Any]) -> Tensor | None:
-        """Return the detail of a part on a GPU, None where there is none or its memory does not suffice."""
-        if self._streams is None or part.size > self._scalable or not travels_as_it_is(part.dtype):
+    def _detail_there(self, contrast: PlaneContrast, part: NDArray[Any], unit: float = 1) -> Tensor | None:
+        """Return the detail of a part in units on a GPU, None where there is none or its memory does not suffice."""
+        waiting = helping_threads(self.device) + 1
+        if (
+            self._streams is None
+            or memory_of(part.size, waiting) > self._for_scaling
+            or not travels_as_it_is(part.dtype)
+        ):
             return None
         try:
-            with torch.cuda.stream(self._streams[0]):
-                detail = detail_of_part(uploaded([part], self.device)[0], contrast)
+            with self._scaling, torch.cuda.stream(self._streams[0]):
+                detail = detail_of_part(uploaded([part], self.device)[0], contrast).div_(unit)
                 self._streams[0].synchronize()
                 return detail
         except RuntimeError as error:
@@ -179,9 +193,24 @@ class Predictor:
     @torch.inference_mode()
     def fetched(self, stain: Images) -> Fetched:
         """Send for what `stained` gave, or for a part of it."""
-        if isinstance(stain, np.ndarray):
-            return Here(stain)
-        return Here(stain.cpu().numpy()) if self._streams is None else Download(stain, self._streams[1])
+        if isinstance(stain, Tensor):
+            if self._streams is not None:
+                return Download(stain, self._streams[1])
+            stain = stain.cpu().numpy()
+        return Here(stain, self.dtype != torch.float16 or bool(np.isfinite(stain).all()))  # others hold any network's
+
+    @torch.inference_mode()
+    def padded(self, planes: Images, more: tuple[int, int]) -> Images:
+        """Continue planes as `tiling.pad` does, without a wait for a GPU."""
+        if not isinstance(planes, Tensor):
+            return pad(planes, more)
+        whole = planes
+        for axis, pixels in zip((-2, -1), more, strict=True):
+            if pixels:
+                last = whole.shape[axis] - 1
+                seen = torch.arange(last + 1 + pixels, device=whole.device) % max(1, 2 * last)
+                whole = whole.index_select(axis, torch.minimum(seen, 2 * last - seen))
+        return whole
 
     def _on_device(self, windows: Images) -> Tensor:
         """Bring windows to the device, its type and layout: (B, 1, h, w)."""

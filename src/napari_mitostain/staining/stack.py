@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -29,6 +30,9 @@ from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 
 MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
+
+_AHEAD = 2**28
+"""Bytes of planes that are read while others are stained on a GPU; one batch at least is."""
 
 
 def stain(
@@ -73,18 +77,18 @@ def stain(
     loaded = model if isinstance(model, Model) else load_model(model)
     result = np.zeros(stack.stained_shape(), np.float32)
 
-    def kept(event: Notice | PlaneDone) -> Notice | PlaneDone:
-        if isinstance(event, PlaneDone) and event.total > 1:
+    def kept(event: Event) -> Event:
+        if isinstance(event, PlaneDone):
             stack.put(result, event.plane, event.values)
         return event
 
-    events = chain(notices_of_first(stack, channel), stain_stack(stack, loaded, settings, channel or 0))
-    worth_it = (event for event in events if isinstance(event, (Notice, PlaneDone)))
-    for event in concurrently(kept, worth_it, helping_threads(choose_device(settings.device))):
-        if isinstance(event, Notice):
-            warnings.warn(event.message, stacklevel=2)
-        elif event.total == 1:
-            result = stack.stain_of(event.values)
+    helpers = helping_threads(choose_device(settings.device)) if result.size > math.prod(stack.plane_shape) else 0
+    with closing(stain_stack(stack, loaded, settings, channel or 0)) as events:
+        told = (event for event in chain(notices_of_first(stack, channel), events) if not isinstance(event, TileDone))
+        with closing(concurrently(kept, told, helpers)) as finished:
+            for event in finished:
+                if isinstance(event, Notice):
+                    warnings.warn(event.message, stacklevel=2)
     return result
 
 
@@ -94,7 +98,7 @@ def stain_stack(
     settings: StainSettings = StainSettings(),
     channel: int = 0,
     planes: Sequence[PlaneIndex] | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Stain plane by plane, tile by tile.
 
     Parameters
@@ -109,7 +113,8 @@ def stain_stack(
     Yields
     ------
     Event
-        `TileDone` for each tile, `PlaneDone` for each plane, `Notice`.
+        `TileDone` for each tile, `PlaneDone` for each plane, `Notice`. On a CUDA GPU their values lie in memory that it
+        reaches by itself, of which a machine has little to spare: copy what is kept for long.
 
     Raises
     ------
@@ -127,8 +132,11 @@ def stain_stack(
         zoom = 1.0
     blank: list[PlaneIndex] = []
     tiler = PlaneTiler(predictor)
-    is_one_batch = len(indices) <= tiler.at_once(resampled_shape(stack.plane_shape, zoom))
-    helpers = 0 if is_one_batch else helping_threads(predictor.device)
+    together = tiler.at_once(resampled_shape(stack.plane_shape, zoom))
+    helpers = 0 if len(indices) <= together else helping_threads(predictor.device)
+    if helpers:
+        a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
+        helpers = max(1, min(helpers, int(_AHEAD / (together * math.prod(stack.plane_shape) * a_pixel))))
     batches = _scaled(stack, predictor, tiler, indices, zoom, helpers)
     if helpers:
         with closing(prefetched(batches)) as ahead:
@@ -210,8 +218,7 @@ def _scaled(
         for some, filled, images in made:
             scaled, is_blank = predictor.scaled(images)
             blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]
-            visible = [number for number, is_empty in enumerate(is_blank) if not is_empty]
-            yield _Batch(some, filled, blank, scaled if len(visible) == len(some) else scaled[visible])
+            yield _Batch(some, filled, blank, scaled)
 
 
 def _parts(stack: Stack, batches: Iterator[_Batch], tiler: PlaneTiler) -> Iterator[_Part]:

@@ -89,7 +89,8 @@ class PlaneTiler:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
         height, width = planes.shape[1:]
         plan = plan_tiles((height, width), self._tile, self._geometry, within)
-        for done, (tile, stain) in enumerate(stitch(planes, plan, self._predictor.stained), start=1):
+        found = stitch(planes, plan, self._predictor.stained, padded=self._predictor.padded)
+        for done, (tile, stain) in enumerate(found, start=1):
             yield tile.core, self._predictor.fetched(stain), done / len(plan.tiles)
 
     def _go_on_with_less(self, shape: Sequence[int], error: Exception) -> Notice:

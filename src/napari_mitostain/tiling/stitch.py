@@ -14,7 +14,20 @@ Predict = Callable[[Any], Any]
 """From a window (h, w), or one of several planes (B, h, w), to its result of the same shape."""
 
 
-def stitch(image: Any, plan: Plan, predict: Predict, tiles: Iterable[Tile] | None = None) -> Iterator[tuple[Tile, Any]]:
+def pad(image: NDArray[Any], more: tuple[int, int]) -> NDArray[Any]:
+    """Continue a plane (Y, X), or several (B, Y, X), by reflection: by so many rows and columns at their ends."""
+    if not any(more):
+        return image
+    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pixels) for pixels in more], mode="reflect")
+
+
+def stitch(
+    image: Any,
+    plan: Plan,
+    predict: Predict,
+    tiles: Iterable[Tile] | None = None,
+    padded: Callable[[Any, tuple[int, int]], Any] = pad,
+) -> Iterator[tuple[Tile, Any]]:
     """Yield each tile with the result of its core, as soon as it is there.
 
     Parameters
@@ -27,23 +40,12 @@ def stitch(image: Any, plan: Plan, predict: Predict, tiles: Iterable[Tile] | Non
         Applied to every window; the identity gives the image back.
     tiles : iterable of Tile, optional
         In which order; the plan's own by default.
+    padded : callable
+        What does as `pad` does for such an image.
     """
-    padded = pad(image, plan.padding)
+    whole = padded(image, plan.padding)
     for tile in plan.tiles if tiles is None else tiles:
-        yield tile, predict(padded[..., *tile.window])[..., *tile.crop]
-
-
-def pad(image: Any, more: tuple[int, int]) -> Any:
-    """Continue a plane (Y, X), or several (B, Y, X), by reflection: by so many rows and columns at their ends."""
-    if not any(more):
-        return image
-    if isinstance(image, np.ndarray):
-        return np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, pixels) for pixels in more], mode="reflect")
-    rows, columns = (
-        np.pad(np.arange(length), (0, pixels), mode="reflect")
-        for length, pixels in zip(image.shape[-2:], more, strict=True)
-    )
-    return image[..., rows, :][..., columns]
+        yield tile, predict(whole[..., *tile.window])[..., *tile.crop]
 
 
 def stitched(image: NDArray[Any], plan: Plan, predict: Predict) -> NDArray[Any]:

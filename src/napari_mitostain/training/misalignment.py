@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mitostain.config import StainSettings, TrainSettings
+from napari_mitostain.config import TrainSettings
 from napari_mitostain.events import Finding
+from napari_mitostain.model.device import as_trained
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.tiling import plan_tiles, stitched
@@ -120,8 +121,7 @@ class Misalignment:
     def _stained(self, frame: Frame) -> NDArray[np.float32]:
         assert self._model is not None
         if self._predictor is None:
-            chosen = StainSettings(device=self._settings.device, precision=self._settings.precision)
-            self._predictor = Predictor(self._model, chosen)
+            self._predictor = Predictor(self._model, as_trained(self._settings))
         plan = plan_tiles(frame.brightfield.shape, self._predictor.tile, self._model.geometry)
         return stitched(frame.brightfield, plan, self._predictor)
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from napari_mitostain.config import StainSettings, TrainSettings
+from napari_mitostain.config import TrainSettings
 from napari_mitostain.events import Event, Measured
-from napari_mitostain.model.device import choose_device, choose_dtype
+from napari_mitostain.model.device import as_trained
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
@@ -83,7 +83,7 @@ class Validator:
         found, scores = Verdicts(), list[Scores]()
         patches: list[tuple[Frame, Stained, Pair]] = []
         with device_there("validation"):
-            predictor = Predictor(model, _as_trained(self._settings))
+            predictor = Predictor(model, as_trained(self._settings))
         for pair in self.pairs:
             frame = self._frames[pair]
             stain = yield from self._stained(frame, predictor, len(patches))
@@ -182,9 +182,3 @@ def _batch(frames: Sequence[Frame], pairs: Sequence[Pair]) -> Batch:
 
 def _stacked(images: Sequence[Stained]) -> torch.Tensor:
     return torch.from_numpy(np.stack(images)[:, None].astype(np.float32))  # (B, 1, Y, X)
-
-
-def _as_trained(settings: TrainSettings) -> StainSettings:
-    """Stain in the type that training computes in: a generator in the making may leave the range of float16."""
-    dtype = choose_dtype(settings.precision, choose_device(settings.device))
-    return StainSettings(settings.device, "bfloat16" if dtype == torch.bfloat16 else "float32")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.units import for_printing, physical_scale
 from napari_mitostain.image.plane import Stack
+
+_DECODING = threading.Lock()
+"""One picture at a time: each is decoded as a whole, and what warnings are shown is a matter of the whole process."""
 
 _GRAY = {"1": np.dtype(bool), "L": np.dtype(np.uint8), "I;16": np.dtype(np.uint16), "I": np.dtype(np.uint16)}
 """Pixel types of Pillow's gray modes; some versions open 16 bits as mode I, which has 32."""
@@ -54,7 +58,7 @@ class _Pixels:
 
 def decoded(path: Path, dtype: DTypeLike) -> NDArray[Any]:
     """Return all pixels of a PNG, in a type of numbers."""
-    with _open(path) as image:
+    with _DECODING, _open(path) as image:
         return np.array(image, dtype)
 
 
