@@ -132,8 +132,10 @@ class Predictor:
             try:
                 with self._scaling, torch.cuda.stream(self._streams[0]):
                     scaled, found = scale_planes(uploaded(planes, self.device), self.model.card.scaling)
-                    is_blank = found.tolist()  # waits until it is done
-                    return scaled[~found] if any(is_blank) else scaled, is_blank
+                    is_blank = found.tolist()
+                    scaled = scaled[~found] if any(is_blank) else scaled
+                    self._streams[0].synchronize()
+                    return scaled, is_blank
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -204,7 +206,7 @@ class Predictor:
         """Continue planes as `tiling.pad` does, without a wait for a GPU."""
         if not isinstance(planes, Tensor):
             return pad(planes, more)
-        whole = planes
+        whole = _used_here(planes)
         for axis, pixels in zip((-2, -1), more, strict=True):
             if pixels:
                 last = whole.shape[axis] - 1
@@ -215,9 +217,7 @@ class Predictor:
     def _on_device(self, windows: Images) -> Tensor:
         """Bring windows to the device, its type and layout: (B, 1, h, w)."""
         if isinstance(windows, Tensor):
-            if windows.is_cuda:  # made on another stream, which is not to use their memory anew too early
-                windows.record_stream(torch.cuda.current_stream(windows.device))
-            image = windows.reshape(-1, 1, *windows.shape[-2:])
+            image = _used_here(windows).reshape(-1, 1, *windows.shape[-2:])
         else:
             image = torch.from_numpy(_separate(windows))
             if self.device.type == "cuda":  # from such memory a GPU fetches by itself, in half the time
@@ -229,6 +229,13 @@ class Predictor:
         """Give memory that the device holds in reserve back to it."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _used_here(images: Tensor) -> Tensor:
+    """Keep the stream that images were made on from using their memory anew before this one is done with them."""
+    if images.is_cuda:
+        images.record_stream(torch.cuda.current_stream(images.device))
+    return images
 
 
 def _separate(windows: Images) -> NDArray[np.float32]:
