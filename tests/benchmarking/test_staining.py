@@ -88,3 +88,17 @@ def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, 
         for rounds in (1, 2, 3):
             contestant()
             assert len(ran) == rounds
+
+
+def test_a_stack_counts_for_each_of_its_planes(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {"in_memory": 2.0, "tiff_to_tiff": 4.0, "zarr_to_zarr": 8.0, "bare_network": 1.0, "stack_in_memory": 8.0}
+    found = staining._ratios([times], 100, 1e9)
+    assert found["in_memory_throughput_over_bare_network"] == 0.5
+    assert found["stack_in_memory_throughput_over_bare_network"] == staining.STACK / 8
+    monkeypatch.setattr(staining, "choose_device", lambda _: torch.device("meta"))  # any but the processor
+    plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
+    stained = list[tuple[int, ...]]()
+    monkeypatch.setattr(staining, "stain", lambda image, *_: stained.append(image.shape))
+    with staining._files(plane, tiny_model) as folder:
+        staining._end_to_end(folder, plane, tiny_model, StainSettings("cpu"))["stack_in_memory"]()
+    assert stained == [(staining.STACK, 48, 40)]
