@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from PIL import Image
 from scipy.ndimage import gaussian_filter
@@ -17,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import FileError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, TileDone, UnitsKept
-from napari_mitostain.image import Stack, load_array, units
+from napari_mitostain.image import Stack, units
 from napari_mitostain.image.files import ResumableWriter, read_stack, write_zarr
 from napari_mitostain.model.loading import Model
 from napari_mitostain.prefetching import concurrently
@@ -33,7 +34,7 @@ EXACT = StainSettings("cpu", "float32", tile=48)
 def _help(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let threads help a processor as if it were a GPU, and cut planes into small blocks."""
     for module in (stack_module, blocks_module, units_module):
-        monkeypatch.setattr(module, "helping_threads", lambda _device: 3)
+        monkeypatch.setattr(module, "helping_threads", lambda *_: 3)
     monkeypatch.setattr(units, "BLOCK", 96)
     monkeypatch.setattr(units, "LARGE", 96**2)
     monkeypatch.setattr(units, "_STEP", 32)
@@ -67,7 +68,7 @@ def test_stain_and_events_are_those_of_one_thread(
     found = list(stain_file(source, output, tiny_model, EXACT))
     assert helpers() == []
     for module in (stack_module, blocks_module, units_module):
-        monkeypatch.setattr(module, "helping_threads", lambda _device: 0)
+        monkeypatch.setattr(module, "helping_threads", lambda *_: 0)
     alone = list(stain_file(source, source.with_name(f"alone-{name}"), tiny_model, EXACT))
     assert [told(event) for event in found] == [told(event) for event in alone]
     for z in range(len(planes)):
@@ -156,20 +157,21 @@ def test_an_error_that_is_kept_keeps_no_thread(tiny_model: Model, planes: np.nda
     assert helpers() == []
 
 
-def test_large_planes_are_read_few_at_a_time(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[int]()
+def test_large_planes_are_held_few_at_a_time(
+    tiny_model: Model, source: Path, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[float]()
 
-    def noted(function: Any, items: Any, threads: int) -> Any:
-        asked.append(threads)
-        return concurrently(function, items, threads)
+    def noted(_device: torch.device, bytes_each: float) -> int:
+        asked.append(bytes_each)
+        return 1
 
-    monkeypatch.setattr(stack_module, "concurrently", noted)
-    planes = np.random.default_rng(0).integers(0, 255, (3, 60, 60), np.uint16)
-    for budget, threads in ((2**28, 3), (2 * planes[0].nbytes, 2), (1, 1)):
-        monkeypatch.setattr(stack_module, "_AHEAD", budget)
-        asked.clear()
-        list(stack_module.stain_stack(load_array(planes), tiny_model, EXACT))
-        assert asked == [threads]
+    for module in (stack_module, blocks_module, units_module):
+        monkeypatch.setattr(module, "helping_threads", noted)
+    list(stain_file(source, source.with_name("out.zarr"), tiny_model, EXACT))
+    unit = min(96**2, planes[0].size)
+    assert min(asked) >= unit * 2  # what is read of a plane or a block
+    assert max(asked) >= unit * 4  # its stain
 
 
 def test_pictures_are_decoded_by_threads(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import torch
 from napari_mitostain.config import Device, Precision, StainPrecision, StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError
 
-_HELPERS = 8
+_HELPERS, _HELD = 8, 2**28
+"""Threads that help at most, and the bytes that they hold together."""
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """What CUDA, torch on Linux, torch on Windows, and cuDNN and cuBLAS say."""
@@ -87,14 +88,17 @@ def as_trained(settings: TrainSettings) -> StainSettings:
     return StainSettings(settings.device, "bfloat16" if dtype == torch.bfloat16 else "float32")
 
 
-def helping_threads(device: torch.device) -> int:
-    """Return how many threads are to read and write beside a device; a processor's cores have nothing left for any."""
-    return 0 if device.type == "cpu" else verifying_threads()
+def helping_threads(device: torch.device, bytes_each: float) -> int:
+    """Return how many threads are to read or write beside a device; a processor's cores have nothing left for any.
+
+    Each holds so many bytes; one thread there is in any case.
+    """
+    return 0 if device.type == "cpu" else verifying_threads(bytes_each)
 
 
-def verifying_threads() -> int:
+def verifying_threads(bytes_each: float) -> int:
     """Return how many threads are to read where nothing is computed meanwhile."""
-    return min(_HELPERS, torch.get_num_threads())
+    return max(1, min(_HELPERS, torch.get_num_threads(), int(_HELD / bytes_each)))
 
 
 def free_memory(device: torch.device) -> float:

@@ -19,7 +19,6 @@ from napari_mitostain.model.device import (
     choose_device,
     choose_stain_dtype,
     free_memory,
-    helping_threads,
     is_out_of_memory,
 )
 from napari_mitostain.model.device_scaling import detail_of_part, memory_of, scale_planes, travels_as_it_is, uploaded
@@ -44,8 +43,8 @@ _NUMBERS = 6
 _FOR_SCALING = 1 / 8
 """Part of a GPU's memory for planes that are scaled there while others are stained."""
 
-_PLANES_WAITING = 3
-"""Batches that are scaled and not stained yet: two ahead, and one that is at it."""
+_PLANES_WAITING, _PARTS_WAITING = 3, 9
+"""What is scaled and not stained yet: two batches ahead and one that is at it, or as many parts as threads help."""
 
 
 class Predictor:
@@ -159,12 +158,9 @@ class Predictor:
     @torch.inference_mode()
     def _detail_there(self, contrast: PlaneContrast, part: NDArray[Any], unit: float = 1) -> Tensor | None:
         """Return the detail of a part in units on a GPU, None where there is none or its memory does not suffice."""
-        waiting = helping_threads(self.device) + 1
-        if (
-            self._streams is None
-            or memory_of(part.size, waiting) > self._for_scaling
-            or not travels_as_it_is(part.dtype)
-        ):
+        if self._streams is None or not travels_as_it_is(part.dtype):
+            return None
+        if memory_of(part.size, _PARTS_WAITING) > self._for_scaling:
             return None
         try:
             with self._scaling, torch.cuda.stream(self._streams[0]):

@@ -102,7 +102,7 @@ class BlockStainer:
         Events are passed on; yields `TileDone` and `Notice`.
         """
         begun = self._begun(blocks)
-        for part in one_behind(begun) if helping_threads(self.predictor.device) else begun:
+        for part in begun if self.predictor.device.type == "cpu" else one_behind(begun):
             if not isinstance(part, tuple):
                 yield part
                 continue
@@ -141,7 +141,8 @@ class BlockStainer:
 def measured(stack: Stack, unit: Unit, predictor: Predictor) -> Generator[Event, None, PlaneContrast]:
     """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
     read, scaling = partial(stack.read, unit.plane), predictor.model.card.scaling
-    each = partial(concurrently, threads=helping_threads(predictor.device))
+    height, width = (max(side.stop - side.start for side in sides) for sides in zip(*unit.boxes, strict=True))
+    each = partial(concurrently, threads=helping_threads(predictor.device, 4 * 2 * height * width))
     measuring = measure_plane(read, stack.plane_shape, unit.boxes, scaling, predictor.detail, each)
     for done, found in enumerate(measuring, start=1):
         if found is None:

@@ -31,9 +31,6 @@ from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
 MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
 
-_AHEAD = 2**28
-"""Bytes of planes that are read while others are stained on a GPU; one batch at least is."""
-
 
 def stain(
     image: Any,
@@ -82,7 +79,8 @@ def stain(
             stack.put(result, event.plane, event.values)
         return event
 
-    helpers = helping_threads(choose_device(settings.device)) if result.size > math.prod(stack.plane_shape) else 0
+    plane_bytes = math.prod(stack.plane_shape) * result.itemsize
+    helpers = helping_threads(choose_device(settings.device), plane_bytes) if result.nbytes > plane_bytes else 0
     with closing(stain_stack(stack, loaded, settings, channel or 0)) as events:
         told = (event for event in chain(notices_of_first(stack, channel), events) if not isinstance(event, TileDone))
         with closing(concurrently(kept, told, helpers)) as finished:
@@ -133,10 +131,9 @@ def stain_stack(
     blank: list[PlaneIndex] = []
     tiler = PlaneTiler(predictor)
     together = tiler.at_once(resampled_shape(stack.plane_shape, zoom))
-    helpers = 0 if len(indices) <= together else helping_threads(predictor.device)
-    if helpers:
-        a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
-        helpers = max(1, min(helpers, int(_AHEAD / (together * math.prod(stack.plane_shape) * a_pixel))))
+    a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
+    bytes_each = together * math.prod(stack.plane_shape) * a_pixel
+    helpers = 0 if len(indices) <= together else helping_threads(predictor.device, bytes_each)
     batches = _scaled(stack, predictor, tiler, indices, zoom, helpers)
     if helpers:
         with closing(prefetched(batches)) as ahead:

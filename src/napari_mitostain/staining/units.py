@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
@@ -53,7 +54,7 @@ def stain_units(
     Event
         Those of `stain_stack`, but of blocks only `TileDone`; `Measured` as units are looked at, `UnitsKept`.
     """
-    helpers = helping_threads(choose_device(settings.device))
+    helpers = helping_threads(choose_device(settings.device), _bytes_of(units))
     if units and units[0].is_block:
         work = _stain_blocks(writer, BlockStainer(stack, model, settings, scalings), units, helpers)
     else:
@@ -69,6 +70,11 @@ def stain_units(
         for event in events:
             if event is not None:
                 yield event
+
+
+def _bytes_of(units: Sequence[Unit]) -> int:
+    """Return the bytes that a thread holds for one of units: what it is computed from, scaled or as a stain."""
+    return 2 * 4 * max((math.prod(side.stop - side.start for side in unit.box) for unit in units), default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def are_finished(
         return each
 
     done = 0
-    with closing(concurrently(is_finished, found, verifying_threads())) as verdicts:
+    with closing(concurrently(is_finished, found, verifying_threads(_bytes_of(units)))) as verdicts:
         for verdict in verdicts:
             if not isinstance(verdict, bool):
                 yield verdict
@@ -145,7 +151,7 @@ def _unfinished_planes(
         return writer.record(unit) is not None and writer.is_finished(unit, digest(stack.read(unit.plane)))
 
     left = []
-    with closing(concurrently(is_finished, units, verifying_threads())) as verdicts:
+    with closing(concurrently(is_finished, units, verifying_threads(_bytes_of(units)))) as verdicts:
         for done, (unit, verdict) in enumerate(zip(units, verdicts, strict=True), start=1):
             if not verdict:
                 left.append(unit)
