@@ -6,8 +6,7 @@ import math
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,17 @@ from numpy.typing import NDArray
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import ImageError
 from napari_mitostain.events import Event, Notice, PlaneDone, TileDone
-from napari_mitostain.image import Box, PlaneIndex, Stack, fill_non_finite, load_array, notices_of_first
+from napari_mitostain.image import PlaneIndex, Stack, load_array, notices_of_first
 from napari_mitostain.image.files import read_stack
 from napari_mitostain.model.device import choose_device, helping_threads
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
-from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.prefetching import concurrently, one_behind, prefetched
-from napari_mitostain.staining.messages import about_empty, no_contrast, plane_name
-from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled, resampled_shape
-from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
+from napari_mitostain.staining.batches import Part, begun, scaled_batches
+from napari_mitostain.staining.messages import about_empty, no_contrast
+from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled_shape
+from napari_mitostain.staining.tiler import PlaneTiler
 
 MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
@@ -134,103 +134,19 @@ def stain_stack(
     a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
     bytes_each = together * math.prod(stack.plane_shape) * a_pixel
     helpers = 0 if len(indices) <= together else helping_threads(predictor.device, bytes_each)
-    batches = _scaled(stack, predictor, tiler, indices, zoom, helpers)
+    batches = scaled_batches(stack, predictor, tiler, indices, zoom, helpers)
     if helpers:
         with closing(prefetched(batches)) as ahead:
-            yield from _stained(stack, one_behind(_parts(stack, ahead, tiler)), zoom, len(indices), blank)
+            yield from _stained(stack, one_behind(begun(stack, ahead, tiler)), zoom, len(indices), blank)
     else:
-        yield from _stained(stack, _parts(stack, batches, tiler), zoom, len(indices), blank)
+        yield from _stained(stack, begun(stack, batches, tiler), zoom, len(indices), blank)
     if blank and len(blank) == len(indices):
         raise no_contrast(stack, blank)
     if blank:
         yield Notice(message=about_empty(stack, blank))
 
 
-@dataclass
-class _Batch:
-    """Planes that are stained together.
-
-    Attributes
-    ----------
-    indices : list of tuple of int
-    filled : list of tuple of int
-        Those in which pixels that are not finite were filled in.
-    blank : list of tuple of int
-        Those without contrast.
-    scaled : Images
-        (B, Y, X), the others, made ready for the generator.
-    stains : dict
-        From a plane to its stain (Y, X), as far as it has one.
-    """
-
-    indices: list[PlaneIndex]
-    filled: list[PlaneIndex]
-    blank: list[PlaneIndex]
-    scaled: Images
-    stains: dict[PlaneIndex, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def visible(self) -> list[PlaneIndex]:
-        """The planes that are stained."""
-        return [index for index in self.indices if index not in self.blank]
-
-    def put(self, index: PlaneIndex, core: Box, values: NDArray[np.float32]) -> None:
-        """Take a tile of a plane; one that covers all of it is its stain, without a copy."""
-        if values.shape == self.scaled.shape[1:]:
-            self.stains[index] = values
-            return
-        if index not in self.stains:
-            self.stains[index] = self._empty()
-        self.stains[index][core] = values
-
-    def stain_of(self, index: PlaneIndex) -> NDArray[np.float32]:
-        """Return the stain of a plane (Y, X), an empty one where there is no contrast."""
-        return self.stains[index] if index in self.stains else self._empty()
-
-    def _empty(self) -> NDArray[np.float32]:
-        return np.zeros(tuple(self.scaled.shape[1:]), np.float32)
-
-
-_Part = tuple[_Batch, StainedTiles | Notice | None]
-"""What became of a batch: a tile of it, a notice, or that there is nothing to stain."""
-
-
-def _scaled(
-    stack: Stack, predictor: Predictor, tiler: PlaneTiler, indices: Sequence[PlaneIndex], zoom: float, helpers: int
-) -> Iterator[_Batch]:
-    """Read and scale planes, as many at once as suits the device."""
-
-    def groups() -> Iterator[list[PlaneIndex]]:
-        shape, left = resampled_shape(stack.plane_shape, zoom), iter(indices)
-        while some := list(islice(left, tiler.at_once(shape))):
-            yield some
-
-    def usable(some: list[PlaneIndex]) -> tuple[list[PlaneIndex], list[PlaneIndex], list[NDArray[Any]]]:
-        read = [stack.read(index) for index in some]
-        images = [fill_non_finite(image) for image in read]
-        filled = [index for index, image, other in zip(some, read, images, strict=True) if image is not other]
-        return some, filled, [resampled(image, zoom) for image in images]
-
-    with closing(concurrently(usable, groups(), helpers)) as made:
-        for some, filled, images in made:
-            scaled, is_blank = predictor.scaled(images)
-            blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]
-            yield _Batch(some, filled, blank, scaled)
-
-
-def _parts(stack: Stack, batches: Iterator[_Batch], tiler: PlaneTiler) -> Iterator[_Part]:
-    """Begin with tile after tile of batch after batch; one that is all blank gives None."""
-    for batch in batches:
-        for index in batch.filled:
-            name = plane_name(stack, index)
-            yield batch, Notice(message=f"{name} has pixels that are not finite, their median stands in.")
-        if not len(batch.scaled):
-            yield batch, None
-        for part in tiler.run(batch.scaled):
-            yield batch, part
-
-
-def _stained(stack: Stack, parts: Iterator[_Part], zoom: float, total: int, blank: list[PlaneIndex]) -> Iterator[Event]:
+def _stained(stack: Stack, parts: Iterator[Part], zoom: float, total: int, blank: list[PlaneIndex]) -> Iterator[Event]:
     """Turn tiles into events; planes without contrast are noted in `blank`."""
     done, whole = 0, (slice(0, stack.plane_shape[0]), slice(0, stack.plane_shape[1]))
     for batch, part in parts:

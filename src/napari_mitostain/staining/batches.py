@@ -1,0 +1,104 @@
+"""Planes that a device stains together: read and scaled ahead, then begun tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mitostain.events import Notice
+from napari_mitostain.image import Box, PlaneIndex, Stack, fill_non_finite
+from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.prefetching import concurrently
+from napari_mitostain.staining.messages import plane_name
+from napari_mitostain.staining.resampling import resampled, resampled_shape
+from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
+
+
+@dataclass
+class Batch:
+    """Planes that are stained together.
+
+    Attributes
+    ----------
+    indices : list of tuple of int
+    filled : list of tuple of int
+        Those in which pixels that are not finite were filled in.
+    blank : list of tuple of int
+        Those without contrast.
+    scaled : Images
+        (B, Y, X), the others, made ready for the generator.
+    stains : dict
+        From a plane to its stain (Y, X), as far as it has one.
+    """
+
+    indices: list[PlaneIndex]
+    filled: list[PlaneIndex]
+    blank: list[PlaneIndex]
+    scaled: Images
+    stains: dict[PlaneIndex, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def visible(self) -> list[PlaneIndex]:
+        """The planes that are stained."""
+        return [index for index in self.indices if index not in self.blank]
+
+    def put(self, index: PlaneIndex, core: Box, values: NDArray[np.float32]) -> None:
+        """Take a tile of a plane; one that covers all of it is its stain, without a copy."""
+        if values.shape == self.scaled.shape[1:]:
+            self.stains[index] = values
+            return
+        if index not in self.stains:
+            self.stains[index] = self._empty()
+        self.stains[index][core] = values
+
+    def stain_of(self, index: PlaneIndex) -> NDArray[np.float32]:
+        """Return the stain of a plane (Y, X), an empty one where there is no contrast."""
+        return self.stains[index] if index in self.stains else self._empty()
+
+    def _empty(self) -> NDArray[np.float32]:
+        return np.zeros(tuple(self.scaled.shape[1:]), np.float32)
+
+
+Part = tuple[Batch, StainedTiles | Notice | None]
+"""What became of a batch: a tile of it, a notice, or that there is nothing to stain."""
+
+
+def scaled_batches(
+    stack: Stack, predictor: Predictor, tiler: PlaneTiler, indices: Sequence[PlaneIndex], zoom: float, helpers: int
+) -> Iterator[Batch]:
+    """Read and scale planes, as many at once as suits the device."""
+
+    def groups() -> Iterator[list[PlaneIndex]]:
+        shape, left = resampled_shape(stack.plane_shape, zoom), iter(indices)
+        while some := list(islice(left, tiler.at_once(shape))):
+            yield some
+
+    def usable(some: list[PlaneIndex]) -> tuple[list[PlaneIndex], list[PlaneIndex], list[NDArray[Any]]]:
+        read = [stack.read(index) for index in some]
+        images = [fill_non_finite(image) for image in read]
+        filled = [index for index, image, other in zip(some, read, images, strict=True) if image is not other]
+        return some, filled, [resampled(image, zoom) for image in images]
+
+    with closing(concurrently(usable, groups(), helpers)) as made:
+        for some, filled, images in made:
+            scaled, is_blank = predictor.scaled(images)
+            blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]
+            yield Batch(some, filled, blank, scaled)
+
+
+def begun(stack: Stack, batches: Iterator[Batch], tiler: PlaneTiler) -> Iterator[Part]:
+    """Begin with tile after tile of batch after batch; one that is all blank gives None."""
+    for batch in batches:
+        for index in batch.filled:
+            name = plane_name(stack, index)
+            yield batch, Notice(message=f"{name} has pixels that are not finite, their median stands in.")
+        if not len(batch.scaled):
+            yield batch, None
+        for part in tiler.run(batch.scaled):
+            yield batch, part
