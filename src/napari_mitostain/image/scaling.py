@@ -108,8 +108,13 @@ def outlier_limits(sample: NDArray[Any]) -> tuple[float, float]:
 def contrast_of(sample: NDArray[np.float32], settings: ScalingSettings) -> float:
     """Return the distance of two percentiles of a plane without its background, in deviations of a Gaussian."""
     low, high = _percentiles(sample, settings.percentiles)
-    spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-    return float((high - low) / spread)
+    return (high - low) / gaussian_spread(settings)
+
+
+def gaussian_spread(settings: ScalingSettings) -> float:
+    """Return the distance of the two percentiles in deviations, where intensities are a Gaussian's."""
+    low, high = settings.percentiles
+    return float(ndtri(high / 100) - ndtri(low / 100))
 
 
 def _percentiles(sample: NDArray[Any], percents: tuple[float, float]) -> tuple[float, float]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,6 +20,7 @@ from napari_mitostain.image.scaling import (
     SAMPLE,
     background_width,
     exact_plane,
+    gaussian_spread,
     sampled_every,
 )
 
@@ -74,8 +74,7 @@ def scale_planes(planes: Tensor, settings: ScalingSettings) -> tuple[Tensor, Ten
     rounding = torch.finfo(torch.float32).eps * torch.maximum(-lowest, highest)
     detail = clipped - _background(clipped, background_width(settings.background_px))
     low, high = _percentiles(_sampled(detail, SAMPLE), settings.percentiles)
-    spread = ndtri(settings.percentiles[1] / 100) - ndtri(settings.percentiles[0] / 100)
-    contrast = (high - low) / spread
+    contrast = (high - low) / gaussian_spread(settings)
     if not contrast.all():  # percentiles miss structure in very few pixels
         contrast = torch.where(contrast > 0, contrast, detail.std((1, 2), correction=0))
     is_blank = contrast <= rounding

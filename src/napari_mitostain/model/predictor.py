@@ -140,9 +140,9 @@ class Predictor:
                     raise
             self.release_memory()
         done = [scale_brightfield(plane, self.model.card.scaling) for plane in planes]
-        visible = [plane for plane in done if plane.any()]
-        together = visible[0][None] if len(visible) == 1 else np.array(visible).reshape(-1, *planes[0].shape)
-        return together, [not plane.any() for plane in done]
+        is_blank = [not plane.any() for plane in done]
+        visible = [plane for plane, is_empty in zip(done, is_blank, strict=True) if not is_empty]
+        return visible[0][None] if len(visible) == 1 else np.array(visible).reshape(-1, *planes[0].shape), is_blank
 
     def detail(self, contrast: PlaneContrast, part: NDArray[Any]) -> NDArray[np.float32]:
         """Return `PlaneContrast.detail` of a part (Y, X) of a plane; from any thread."""

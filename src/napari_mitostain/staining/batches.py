@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.events import Notice
-from napari_mitostain.image import Box, PlaneIndex, Stack, fill_non_finite
+from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite
 from napari_mitostain.model.predictor import Images, Predictor
 from napari_mitostain.prefetching import concurrently
 from napari_mitostain.staining.messages import plane_name
 from napari_mitostain.staining.resampling import resampled, resampled_shape
-from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
+from napari_mitostain.staining.tiler import Mosaic, PlaneTiler, StainedTiles
 
 
 @dataclass
@@ -34,35 +33,22 @@ class Batch:
     scaled : Images
         (B, Y, X), the others, made ready for the generator.
     stains : dict
-        From a plane to its stain (Y, X), as far as it has one.
+        From a plane to its stain (Y, X).
     """
 
     indices: list[PlaneIndex]
     filled: list[PlaneIndex]
     blank: list[PlaneIndex]
     scaled: Images
-    stains: dict[PlaneIndex, NDArray[np.float32]] = field(default_factory=dict)
+    stains: dict[PlaneIndex, Mosaic] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stains = {index: Mosaic(tuple(self.scaled.shape[1:])) for index in self.indices}
 
     @property
     def visible(self) -> list[PlaneIndex]:
         """The planes that are stained."""
         return [index for index in self.indices if index not in self.blank]
-
-    def put(self, index: PlaneIndex, core: Box, values: NDArray[np.float32]) -> None:
-        """Take a tile of a plane; one that covers all of it is its stain, without a copy."""
-        if values.shape == self.scaled.shape[1:]:
-            self.stains[index] = values
-            return
-        if index not in self.stains:
-            self.stains[index] = self._empty()
-        self.stains[index][core] = values
-
-    def stain_of(self, index: PlaneIndex) -> NDArray[np.float32]:
-        """Return the stain of a plane (Y, X), an empty one where there is no contrast."""
-        return self.stains[index] if index in self.stains else self._empty()
-
-    def _empty(self) -> NDArray[np.float32]:
-        return np.zeros(tuple(self.scaled.shape[1:]), np.float32)
 
 
 Part = tuple[Batch, StainedTiles | Notice | None]

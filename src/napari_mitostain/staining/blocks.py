@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+import math
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_mitostain.config import StainSettings
@@ -19,7 +19,7 @@ from napari_mitostain.model.device import helping_threads
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Images, Predictor
 from napari_mitostain.prefetching import concurrently, one_behind
-from napari_mitostain.staining.tiler import PlaneTiler, StainedTiles
+from napari_mitostain.staining.tiler import Mosaic, PlaneTiler, StainedTiles
 from napari_mitostain.tiling import Box
 
 
@@ -38,8 +38,8 @@ class Block:
         Where it lies in that.
     source : str
         Digest of what it depends on.
-    stain : ndarray of float32
-        (Y, X), as far as it has been put.
+    stain : Mosaic
+        (Y, X).
     """
 
     number: int
@@ -47,17 +47,10 @@ class Block:
     scaled: Images | None
     core: Box
     source: str
-    stain: NDArray[np.float32] = field(init=False)
+    stain: Mosaic = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stain = np.zeros([side.stop - side.start for side in self.core], np.float32)
-
-    def put(self, own: Box, values: NDArray[np.float32]) -> None:
-        """Take a tile of the block; one that covers all of it is its stain, without a copy."""
-        if values.shape == self.stain.shape:
-            self.stain = values
-        else:
-            self.stain[own] = values
+        self.stain = Mosaic(tuple(side.stop - side.start for side in self.core))
 
 
 class BlockStainer:
@@ -75,7 +68,7 @@ class BlockStainer:
     def __init__(
         self, stack: Stack, model: Model, settings: StainSettings, scalings: Mapping[PlaneIndex, PlaneContrast]
     ) -> None:
-        self._stack, self._model, self._scalings = stack, model, dict(scalings)
+        self._stack, self._scalings = stack, dict(scalings)
         self.predictor = Predictor(model, settings)
         self._tiler = PlaneTiler(self.predictor)
 
@@ -109,7 +102,7 @@ class BlockStainer:
             block, tile = part
             if tile is not None:
                 own, values = inside(tile.core, block.core), tile.values[0]
-                block.put(own, values)
+                block.stain.put(own, values)
                 yield TileDone(
                     plane=self._stack.stained_index(block.unit.plane),
                     box=moved(own, block.unit.box[0].start, block.unit.box[1].start),
@@ -134,15 +127,14 @@ class BlockStainer:
     def _boxes(self, unit: Unit, scaling: PlaneContrast) -> tuple[Box, Box]:
         """Return the box that the stain of a block depends on, and that which its scaling depends on."""
         whole = self._stack.plane_shape
-        seen = widened(unit.box, self._model.geometry.margin, whole)
+        seen = widened(unit.box, self.predictor.model.geometry.margin, whole)
         return seen, widened(seen, scaling.reach, whole)
 
 
 def measured(stack: Stack, unit: Unit, predictor: Predictor) -> Generator[Event, None, PlaneContrast]:
     """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
     read, scaling = partial(stack.read, unit.plane), predictor.model.card.scaling
-    height, width = (max(side.stop - side.start for side in sides) for sides in zip(*unit.boxes, strict=True))
-    each = partial(concurrently, threads=helping_threads(predictor.device, 4 * 2 * height * width))
+    each = partial(concurrently, threads=helping_threads(predictor.device, bytes_held(unit.boxes)))
     measuring = measure_plane(read, stack.plane_shape, unit.boxes, scaling, predictor.detail, each)
     for done, found in enumerate(measuring, start=1):
         if found is None:
@@ -151,3 +143,8 @@ def measured(stack: Stack, unit: Unit, predictor: Predictor) -> Generator[Event,
     if found.has_holes:
         yield Notice(message=f"{stack.name} has pixels that are not finite, the median of others stands in.")
     return found
+
+
+def bytes_held(boxes: Iterable[Box]) -> int:
+    """Return the bytes that a thread holds for one of some boxes: what it is computed from, and scaled or a stain."""
+    return 2 * 4 * max((math.prod(side.stop - side.start for side in box) for box in boxes), default=1)

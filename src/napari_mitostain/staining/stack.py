@@ -156,7 +156,7 @@ def _stained(stack: Stack, parts: Iterator[Part], zoom: float, total: int, blank
         if part is not None:
             box, fraction = box_in_plane(part.core, zoom, stack.plane_shape), part.fraction * len(batch.indices)
             for index, values in zip(batch.visible[part.first :], part.values, strict=False):
-                batch.put(index, part.core, values)
+                batch.stains[index].put(part.core, values)
                 plane = stack.stained_index(index)
                 yield TileDone(plane=plane, box=box, values=fitted(values, box), fraction=(done + fraction) / total)
             if part.fraction < 1:
@@ -164,7 +164,7 @@ def _stained(stack: Stack, parts: Iterator[Part], zoom: float, total: int, blank
         blank += batch.blank
         for index in batch.indices:
             done += 1
-            values = fitted(batch.stain_of(index), whole)
+            values = fitted(batch.stains[index].values, whole)
             yield PlaneDone(plane=stack.stained_index(index), values=values, done=done, total=total)
 
 

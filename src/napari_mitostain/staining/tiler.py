@@ -44,6 +44,34 @@ class StainedTiles:
         return self.stain.values()
 
 
+class Mosaic:
+    """A stain that is put together tile by tile.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its height and width.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._values: NDArray[np.float32] | None = None
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The stain (Y, X), zero where no tile was put."""
+        if self._values is None:
+            self._values = np.zeros(self._shape, np.float32)
+        return self._values
+
+    def put(self, core: Box, tile: NDArray[np.float32]) -> None:
+        """Take a tile; one that covers all of the stain is the stain, without a copy."""
+        if tile.shape == self._shape:
+            self._values = tile
+        else:
+            self.values[core] = tile
+
+
 class PlaneTiler:
     """Stains planes tile by tile, with fewer at once and then smaller tiles once memory does not suffice."""
 

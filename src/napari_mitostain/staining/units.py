@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
@@ -19,7 +18,7 @@ from napari_mitostain.image.files import CompleteImage, ResumableWriter, digest
 from napari_mitostain.model.device import choose_device, helping_threads, verifying_threads
 from napari_mitostain.model.loading import Model
 from napari_mitostain.prefetching import concurrently
-from napari_mitostain.staining.blocks import Block, BlockStainer
+from napari_mitostain.staining.blocks import Block, BlockStainer, bytes_held
 from napari_mitostain.staining.messages import no_contrast
 from napari_mitostain.staining.stack import stain_stack
 
@@ -54,7 +53,7 @@ def stain_units(
     Event
         Those of `stain_stack`, but of blocks only `TileDone`; `Measured` as units are looked at, `UnitsKept`.
     """
-    helpers = helping_threads(choose_device(settings.device), _bytes_of(units))
+    helpers = helping_threads(choose_device(settings.device), bytes_held(unit.box for unit in units))
     if units and units[0].is_block:
         work = _stain_blocks(writer, BlockStainer(stack, model, settings, scalings), units, helpers)
     else:
@@ -70,11 +69,6 @@ def stain_units(
         for event in events:
             if event is not None:
                 yield event
-
-
-def _bytes_of(units: Sequence[Unit]) -> int:
-    """Return the bytes that a thread holds for one of units: what it is computed from, scaled or as a stain."""
-    return 2 * 4 * max((math.prod(side.stop - side.start for side in unit.box) for unit in units), default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,9 @@ def are_finished(
         return each
 
     done = 0
-    with closing(concurrently(is_finished, found, verifying_threads(_bytes_of(units)))) as verdicts:
+    with closing(
+        concurrently(is_finished, found, verifying_threads(bytes_held(unit.box for unit in units)))
+    ) as verdicts:
         for verdict in verdicts:
             if not isinstance(verdict, bool):
                 yield verdict
@@ -151,7 +147,9 @@ def _unfinished_planes(
         return writer.record(unit) is not None and writer.is_finished(unit, digest(stack.read(unit.plane)))
 
     left = []
-    with closing(concurrently(is_finished, units, verifying_threads(_bytes_of(units)))) as verdicts:
+    with closing(
+        concurrently(is_finished, units, verifying_threads(bytes_held(unit.box for unit in units)))
+    ) as verdicts:
         for done, (unit, verdict) in enumerate(zip(units, verdicts, strict=True), start=1):
             if not verdict:
                 left.append(unit)
@@ -185,7 +183,7 @@ def _stain_blocks(
 
     with closing(concurrently(ready, _with_scaling(stainer, units), helpers)) as blocks:
         for item in stainer.run(blocks, len(units)):
-            yield _Finished(item.unit, item.stain, item.source) if isinstance(item, Block) else item
+            yield _Finished(item.unit, item.stain.values, item.source) if isinstance(item, Block) else item
     yield UnitsKept(count=len(kept))
 
 
