@@ -15,7 +15,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, TrainingError
 from napari_mitostain.events import Finding, RunDone, StepDone
 from napari_mitostain.model.generator import Generator as Network
-from napari_mitostain.training import check, session
+from napari_mitostain.training import check, stepper
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.spec import pairs_in
 
@@ -67,7 +67,7 @@ def test_lost_gpu_that_takes_no_memory_back_does_not_hide_its_loss(plan, monkeyp
 
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lost)
-    monkeypatch.setattr(session, "train_step", lost)
+    monkeypatch.setattr(stepper, "train_step", lost)
     with pytest.raises(DeviceError, match="resume the run"):
         list(tune_job(plan))
 
@@ -77,7 +77,7 @@ def test_run_that_fails_leaves_no_network_in_memory(plan, given_back, monkeypatc
         raise DeviceError("Expected a GPU, got none any more; resume on another device.")
 
     before = networks()
-    monkeypatch.setattr(session, "train_step", fail)
+    monkeypatch.setattr(stepper, "train_step", fail)
     with pytest.raises(DeviceError) as caught:
         list(tune_job(plan))
     assert given_back == [before]

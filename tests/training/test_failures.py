@@ -18,7 +18,7 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
 from napari_mitostain.model.loading import load_model
-from napari_mitostain.training import checkpoints, session, step, trainer, validation
+from napari_mitostain.training import checkpoints, session, step, stepper, trainer, validation
 from napari_mitostain.training.epoch_losses import EpochLosses
 from napari_mitostain.training.faults import release_memory
 from napari_mitostain.training.pair import Pair
@@ -94,8 +94,8 @@ def test_losses_that_are_not_finite_stop_the_run_and_keep_the_former_checkpoint(
     until(events, StepDone)
     events.close()
     before = checkpoint_of(tmp_path / "run")
-    whole = session.train_step
-    monkeypatch.setattr(session, "train_step", lambda *arguments: whole(*arguments) * torch.nan)
+    whole = stepper.train_step
+    monkeypatch.setattr(stepper, "train_step", lambda *arguments: whole(*arguments) * torch.nan)
     with pytest.raises(TrainingError, match=r"finite losses, got .*; start a new run with a lower learning rate\."):
         list(train(pairs, tmp_path / "run", tiny, resume=True))
     events = train(pairs, tmp_path / "run", tiny, resume=True)
@@ -133,7 +133,7 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    whole = session.train_step
+    whole = stepper.train_step
 
     def limited(*arguments: Any) -> Any:
         seen.append(arguments[4])
@@ -141,7 +141,7 @@ def test_lack_of_memory_halves_the_batch_and_says_so(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return whole(*arguments)
 
-    monkeypatch.setattr(session, "train_step", limited)
+    monkeypatch.setattr(stepper, "train_step", limited)
     events = list(train(pairs, tmp_path / "run", replace(tiny, batch_size=4, epochs=1)))
     said = [event.message for event in events if isinstance(event, Notice) and "Memory" in event.message]
     assert [text.split(":")[0] for text in said] == ["Memory does not take 4 patches at a time"] * 2
@@ -174,7 +174,7 @@ def test_lack_of_memory_between_both_players_moves_neither_twice(
 def test_lack_of_memory_for_one_patch_is_a_device_error(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "train_step", failing(99, OUT_OF_MEMORY, session.train_step))
+    monkeypatch.setattr(stepper, "train_step", failing(99, OUT_OF_MEMORY, stepper.train_step))
     with pytest.raises(DeviceError, match="smaller patch") as caught:
         list(train(pairs, tmp_path / "run", tiny))
     caught.match(SENTENCE)
@@ -217,7 +217,7 @@ def test_gpu_that_goes_away_leaves_a_run_to_resume(
 ) -> None:
     list(train(pairs, tmp_path / "whole", replace(tiny, epochs=1)))
     with monkeypatch.context() as patched:
-        patched.setattr(session, "train_step", failing(1, RuntimeError(text), session.train_step))
+        patched.setattr(stepper, "train_step", failing(1, RuntimeError(text), stepper.train_step))
         with pytest.raises(DeviceError, match=r"its loss .* resume the run") as caught:
             list(train(pairs, tmp_path / "run", replace(tiny, epochs=1)))
         caught.match(SENTENCE)
@@ -265,7 +265,7 @@ def test_gpu_that_has_gone_does_not_hide_it_when_its_memory_is_given_back(monkey
 def test_other_faults_of_a_step_are_not_hidden(
     pairs: list[Pair], tiny: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "train_step", failing(1, RuntimeError("shapes do not fit"), session.train_step))
+    monkeypatch.setattr(stepper, "train_step", failing(1, RuntimeError("shapes do not fit"), stepper.train_step))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         list(train(pairs, tmp_path / "run", tiny))
 

@@ -26,7 +26,7 @@ from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import open_pairs
 from napari_mitostain.training.patches import Batch, batches_of_epoch
 from napari_mitostain.training.players import Players, new_players
-from napari_mitostain.training.step import train_step
+from napari_mitostain.training.stepper import Stepper
 
 _PAIRS = 8
 _STEPS = {"cpu": 4}
@@ -83,13 +83,13 @@ def real_training(
     pairs: Sequence[Pair], settings: TrainSettings, device: torch.device, dtype: torch.dtype
 ) -> Callable[[int], float]:
     """Return what takes steps as a run takes them, their batches included, and returns the last losses' sum."""
-    players = new_players(settings).to(device)
+    stepper = Stepper(new_players(settings).to(device), settings, dtype)
     batches = _endless(pairs, settings)
 
     def take(steps: int) -> float:
         losses = torch.zeros(())
         for batch in prefetched(islice(batches, steps)):  # nothing is made ready while others have their turn
-            losses = train_step(players, batch.to(device), settings, dtype)
+            losses = stepper.step(batch)
         return float(losses.sum())  # a run looks at them now and then
 
     return take

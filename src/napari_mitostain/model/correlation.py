@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -59,11 +59,11 @@ def _distance(stain: Tensor, truth: Tensor) -> Tensor:
 
 def _detail(image: Tensor) -> Tensor:
     """Remove everything smoother than detail from (B, 1, H, W)."""
-    down, across = (_smoothing(side).to(image.device) for side in image.shape[-2:])  # (H, H), (W, W)
+    down, across = (_smoothing(side, image.device) for side in image.shape[-2:])  # (H, H), (W, W)
     return image - down @ image @ across.T
 
 
-@lru_cache(maxsize=8)
-def _smoothing(side: int) -> Tensor:
+@cache  # for each size of patches; a step that a GPU has recorded goes on reading it
+def _smoothing(side: int, device: torch.device) -> Tensor:
     """Return the matrix (side, side) of the Gaussian that the score removes, its borders included."""
-    return torch.from_numpy(gaussian_filter1d(np.eye(side, dtype=np.float32), DETAIL_SIGMA_PX, axis=0))
+    return torch.from_numpy(gaussian_filter1d(np.eye(side, dtype=np.float32), DETAIL_SIGMA_PX, axis=0)).to(device)

@@ -70,9 +70,14 @@ class Players:
         return {name: optimizer for name, optimizer in found.items() if optimizer is not None}
 
     def to(self, device: torch.device) -> Players:
-        """Move the networks to a device, in the memory layout its convolutions prefer."""
+        """Move the networks to a device, in the memory layout its convolutions prefer; their rates to a CUDA GPU."""
         for network in self.networks().values():
             channels_last(network.to(device))
+        is_cuda = device.type == "cuda"  # a step that it has recorded reads the rate anew each time
+        for optimizer in self.optimizers().values():
+            for group in optimizer.param_groups:
+                rate = float(group["lr"])
+                group |= {"capturable": is_cuda, "lr": torch.tensor(rate, device=device) if is_cuda else rate}
         return self
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
@@ -85,7 +90,10 @@ class Players:
         """Give the generator a learning rate and the discriminator its share of it."""
         for optimizer, share in ((self.generator_optimizer, 1.0), (self.discriminator_optimizer, _DISCRIMINATOR_SHARE)):
             for group in optimizer.param_groups if optimizer is not None else ():
-                group["lr"] = rate * share
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate * share)
+                else:
+                    group["lr"] = rate * share
 
     @torch.no_grad()
     def move_average(self, decay: float, step: int) -> None:

@@ -22,7 +22,7 @@ from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
 from napari_mitostain.training.split import Split
-from napari_mitostain.training.step import train_step
+from napari_mitostain.training.stepper import Stepper
 from napari_mitostain.training.timetable import Timetable, learning_factor
 
 _CHECKPOINT_SECONDS = 50.0
@@ -63,7 +63,8 @@ class Session:
         self._keeper = Keeper(self.run, self.config, self.players, self.progress, self.split, self.frames)
         steps = steps_per_epoch(self.split.training, self._settings)
         self._timetable = Timetable(self._settings, steps, self._keeper.validator.pixels)
-        self._dtype = choose_dtype(self._settings.precision, self.players.device)
+        dtype = choose_dtype(self._settings.precision, self.players.device)
+        self._stepper = Stepper(self.players, self._settings, dtype, self.world)
         self._since = self._saved_at = time.monotonic()
 
     def events(self) -> Generator[Event, None, None]:
@@ -126,9 +127,7 @@ class Session:
         while True:
             try:
                 with device_there("training"):
-                    losses = train_step(
-                        self.players, batch.to(self.players.device), settings, self._dtype, at.parts, self.world
-                    )
+                    losses = self._stepper.step(batch, at.parts)
                 break
             except DeviceError as error:
                 if error.__cause__ is None or not is_out_of_memory(error.__cause__):

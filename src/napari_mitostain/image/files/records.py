@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
@@ -24,8 +24,8 @@ _FOLDER = ".mitostain"
 
 
 def digest(values: NDArray[Any]) -> str:
-    """Return the SHA-256 of an array's numbers, in C order."""
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+    """Return the XXH3 of an array's numbers in C order, 128 bits: it is to find accidents, and keeps up with memory."""
+    return xxhash.xxh3_128_hexdigest(np.ascontiguousarray(values).data)
 
 
 @dataclass(frozen=True, slots=True)
