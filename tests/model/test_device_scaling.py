@@ -16,7 +16,7 @@ from napari_mitostain.image import PlaneContrast, scale_brightfield
 from napari_mitostain.image.scaling import background, background_width
 from napari_mitostain.model.device_scaling import (
     _background,
-    _percentile,
+    _percentiles,
     detail_of_part,
     scale_planes,
     travels_as_it_is,
@@ -93,11 +93,15 @@ def test_moving_averages_end_as_scipy_s_do(length: int, width: int, seed: int) -
     np.testing.assert_allclose(found, background(plane, sigma), atol=1e-5)
 
 
-@given(count=some.integers(1, 60), percent=some.floats(0, 100), seed=some.integers(0, 99))
-def test_percentiles_are_numpy_s(count: int, percent: float, seed: int) -> None:
+@given(
+    count=some.integers(1, 60),
+    percents=some.tuples(some.floats(0, 100), some.floats(0, 100)).map(sorted),
+    seed=some.integers(0, 99),
+)
+def test_percentiles_are_numpy_s(count: int, percents: list[float], seed: int) -> None:
     sample = np.random.default_rng(seed).normal(size=(2, count)).astype(np.float32)
-    found = _percentile(torch.from_numpy(sample), percent).numpy()
-    np.testing.assert_allclose(found, np.percentile(sample, percent, axis=1), rtol=1e-5, atol=1e-5)
+    found = _percentiles(torch.from_numpy(sample), (percents[0], percents[1]))
+    np.testing.assert_allclose(np.stack(found), np.percentile(sample, percents, axis=1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])

@@ -10,8 +10,8 @@ import torch
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.image import scale_brightfield
 from napari_mitostain.model import predictor as predictor_module
+from napari_mitostain.model import scaler
 from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
@@ -103,7 +103,7 @@ class FakeGpu:
         monkeypatch.setattr(predictor_module, "choose_stain_dtype", lambda _wanted, _device: torch.float32)
         monkeypatch.setattr(predictor_module, "free_memory", lambda _device: free)
         monkeypatch.setattr(Model, "prepared", lambda model, _device, _dtype: model.generator)
-        monkeypatch.setattr(Predictor, "_new_streams", lambda _: None)
+        monkeypatch.setattr(scaler, "streams_of", lambda _: None)
 
     def predictor(self, model: Model, **settings: object) -> Predictor:
         return Predictor(model, StainSettings("cuda", **settings))  # type: ignore[arg-type]
@@ -161,14 +161,19 @@ def test_tensors_are_padded_as_arrays_are(tiny_model: Model, shape: tuple[int, i
     np.testing.assert_array_equal(found, expected)
 
 
-def test_planes_without_contrast_are_told_and_left_out(tiny_model: Model) -> None:
-    predict = Predictor(tiny_model, FLOAT32)
-    planes = [np.full((20, 30), 7, np.uint8), window(20, 30), np.zeros((20, 30))]
-    scaled, is_blank = predict.scaled(planes)
-    assert is_blank == [True, False, True]
-    np.testing.assert_array_equal(scaled, scale_brightfield(planes[1])[None])
-    empty, is_blank = predict.scaled(planes[:1])
-    assert (empty.shape, is_blank) == ((0, 20, 30), [True])
+@pytest.mark.parametrize(
+    ("precision", "step", "backend"),
+    [("bfloat16", 2.0**-12, "torch"), ("float16", 2.0**-16, "torch"), ("bfloat16", 2.0**-12, "openvino")],
+)
+def test_stains_are_rounded_to_less_than_their_error(precision: str, step: float, backend: str) -> None:
+    model, image = load_model(), window(64, 64)
+    exact = Predictor(model, FLOAT32)(image)
+    assert (exact % step).any()
+    found = Predictor(model, StainSettings("cpu", precision, backend=backend))(image)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found % step, 0)
+    assert found.max() > 100 * step
+    if precision == "bfloat16":
+        assert step / 4 < np.abs(found - exact).mean()  # what rounding alone would do
 
 
 def test_numbers_that_float16_does_not_hold_are_an_error_and_float32_is_advised(

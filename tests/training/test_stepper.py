@@ -77,7 +77,7 @@ def test_recorded_steps_end_where_others_end(change: dict[str, Any]) -> None:
     assert stepper.is_recorded
     np.testing.assert_allclose(found[0], expected[0], rtol=2e-2, atol=1e-3)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-3)  # each step moves a weight by up to its rate
-    assert not np.allclose(of_plain_steps(settings, GPU, some[:4])[1], expected[1], atol=1e-3)
+    assert np.abs(of_plain_steps(settings, GPU, some[:4])[1] - expected[1]).max() > 3e-4  # the others did move them
 
 
 @needs_gpu

@@ -105,7 +105,7 @@ def measure_plane(
     shape: tuple[int, int],
     boxes: Sequence[Box],
     settings: ScalingSettings,
-    detail: Callable[[PlaneContrast, NDArray[Any]], NDArray[np.float32]] = PlaneContrast.detail,
+    detail: Callable[[PlaneContrast, NDArray[Any], Box], NDArray[np.float32]] | None = None,
     each: Callable[[Callable[[Box], Any], Iterable[Box]], Iterable[Any]] = map,
 ) -> Iterator[PlaneContrast | None]:
     """Measure a plane box by box.
@@ -122,8 +122,8 @@ def measure_plane(
     boxes : sequence of tuple of slice
         They cover the plane once; each is read twice.
     settings : ScalingSettings
-    detail : callable
-        What computes `PlaneContrast.detail`.
+    detail : callable, optional
+        What computes some pixels of `PlaneContrast.detail`.
     each : callable
         What goes through boxes as `map` does, in the same order.
 
@@ -136,11 +136,12 @@ def measure_plane(
     def intensities(box: Box) -> tuple[NDArray[Any], bool]:
         pixels = read(box)
         has_holes = pixels.dtype.kind == "f" and not bool(np.isfinite(pixels).all())
-        return sample_of(pixels, box, shape, ROUGH_SAMPLE), has_holes
+        return pixels[sampled(box, box, shape, ROUGH_SAMPLE)].flatten(), has_holes
 
     def details(box: Box) -> NDArray[np.float32]:
         around = widened(box, limits.reach, shape)
-        return sample_of(detail(limits, read(around))[inside(box, around)], box, shape, SAMPLE)
+        part, where = read(around), sampled(box, around, shape, SAMPLE)
+        return (limits.detail(part)[where] if detail is None else detail(limits, part, where)).flatten()
 
     rough, fine = [], []
     for found in each(intensities, boxes):
@@ -158,8 +159,11 @@ def background_reach(settings: ScalingSettings) -> int:
     return 3 * (background_width(settings.background_px) // 2 + 1)
 
 
-def sample_of(part: NDArray[Any], box: Box, shape: tuple[int, int], side: int) -> NDArray[Any]:
-    """Return those pixels of a box of a plane that are in a sample of about a side of the whole plane, flat."""
+def sampled(box: Box, around: Box, shape: tuple[int, int], side: int) -> Box:
+    """Return where in a larger box those pixels of a box lie that are in a sample of about a side of the plane."""
     steps = [sampled_every(length, side) for length in shape]
-    rows, columns = (slice(-of.start % step, None, step) for of, step in zip(box, steps, strict=True))
-    return part[rows, columns].flatten()
+    rows, columns = (
+        slice(own.start + -of.start % step, own.stop, step)
+        for of, own, step in zip(box, inside(box, around), steps, strict=True)
+    )
+    return rows, columns

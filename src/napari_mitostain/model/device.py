@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_mitostain.config import Device, Precision, StainPrecision, StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError
+
+Images = NDArray[Any] | Tensor
+"""Images in the memory that they are computed in: of the processor, or of a GPU."""
 
 _HELPERS, _HELD = 8, 2**28
 """Threads that help at most, and the bytes that they hold together."""
@@ -99,6 +106,17 @@ def helping_threads(device: torch.device, bytes_each: float) -> int:
 def verifying_threads(bytes_each: float) -> int:
     """Return how many threads are to read where nothing is computed meanwhile."""
     return max(1, min(_HELPERS, torch.get_num_threads(), int(_HELD / bytes_each)))
+
+
+@cache
+def streams_of(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
+    """Return what a CUDA GPU scales on, and what it sends stains with, while it computes others; None for others.
+
+    They are the same for all, since memory that was used on one stream is kept for that stream.
+    """
+    if device.type != "cuda":
+        return None
+    return torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def free_memory(device: torch.device) -> float:

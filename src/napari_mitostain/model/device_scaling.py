@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,8 @@ def scale_planes(planes: Tensor, settings: ScalingSettings) -> tuple[Tensor, Ten
     detail = clipped - _background(clipped, background_width(settings.background_px))
     low, high = _percentiles(_sampled(detail, SAMPLE), settings.percentiles)
     contrast = (high - low) / gaussian_spread(settings)
-    if not contrast.all():  # percentiles miss structure in very few pixels
-        contrast = torch.where(contrast > 0, contrast, detail.std((1, 2), correction=0))
+    # percentiles miss structure in very few pixels; to ask whether they did would take as long as to measure it
+    contrast = torch.where(contrast > 0, contrast, detail.std((1, 2), correction=0))
     is_blank = contrast <= rounding
     detail /= torch.where(is_blank, torch.inf, contrast)[:, None, None]
     return detail, is_blank
@@ -99,14 +100,18 @@ def _without_outliers(planes: Tensor) -> Tensor:
 def _background(planes: Tensor, width: int) -> Tensor:
     """Average along rows three times, turn, and once more: (B, Y, X) to (B, Y, X)."""
     for _ in range(2):
-        length = planes.shape[-1]
-        # what a moving average sees: the plane, and its mirror image around it
-        seen = torch.arange(-(width // 2), length + width - width // 2 - 1, device=planes.device) % (2 * length)
-        mirrored = torch.minimum(seen, 2 * length - 1 - seen)
+        mirrored = _mirrored(planes.shape[-1], width, planes.device)
         for _ in range(3):
             planes = F.avg_pool2d(planes[..., mirrored], (1, width), stride=1)
         planes = planes.transpose(1, 2).contiguous()
     return planes
+
+
+@cache
+def _mirrored(length: int, width: int, device: torch.device) -> Tensor:
+    """Return what a moving average sees: the pixels of a line, and its mirror image around it."""
+    seen = np.arange(-(width // 2), length + width - width // 2 - 1) % (2 * length)
+    return torch.from_numpy(np.minimum(seen, 2 * length - 1 - seen)).to(device)
 
 
 def _sampled(planes: Tensor, side: int) -> Tensor:
@@ -116,20 +121,17 @@ def _sampled(planes: Tensor, side: int) -> Tensor:
 
 
 def _percentiles(sample: Tensor, percents: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Return two percentiles of each row of a sample (B, N), (B,) each."""
-    return _percentile(sample, percents[0]), _percentile(sample, percents[1])
+    """Interpolate between intensities in order as NumPy does, at two percentiles of each row of a sample (B, N).
 
+    Only the ends are put in order, the lower one turned around, as far as the farther of the two places lies.
+    """
+    count, last = len(sample), sample.shape[1] - 1
+    places = percents[0] / 100 * last, (1 - percents[1] / 100) * last  # each from its own end
+    ends = torch.topk(torch.cat([-sample, sample]), min(last, int(max(places)) + 1) + 1).values
 
-def _percentile(sample: Tensor, percent: float) -> Tensor:
-    """Interpolate between two intensities in order; those beyond them at the nearer end are all that is sorted."""
-    count = sample.shape[1]
-    place = percent / 100 * (count - 1)
-    first = int(place)
-    second = min(first + 1, count - 1)
-    if first < count // 2:
-        ends = torch.topk(sample, second + 1, largest=False).values
-        below, above = ends[:, first], ends[:, second]
-    else:
-        ends = torch.topk(sample, count - first).values
-        below, above = ends[:, count - 1 - first], ends[:, count - 1 - second]
-    return below + (place - first) * (above - below)
+    def at(ordered: Tensor, place: float) -> Tensor:
+        first = int(place)
+        here, further = ordered[:, first], ordered[:, min(first + 1, last)]
+        return torch.lerp(here, further, place - first)
+
+    return -at(ends[:count], places[0]), at(ends[count:], places[1])

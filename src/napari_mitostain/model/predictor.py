@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from math import isqrt
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +11,13 @@ from torch import Tensor
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.image import PlaneContrast, scale_brightfield
-from napari_mitostain.model.device import (
-    choose_device,
-    choose_stain_dtype,
-    free_memory,
-    is_out_of_memory,
-)
-from napari_mitostain.model.device_scaling import detail_of_part, memory_of, scale_planes, travels_as_it_is, uploaded
+from napari_mitostain.model.device import Images, choose_device, choose_stain_dtype, free_memory, streams_of
+from napari_mitostain.model.device_scaling import memory_of
 from napari_mitostain.model.download import Download, Fetched, Here
 from napari_mitostain.model.loading import Model
+from napari_mitostain.model.scaler import PLANES_WAITING, Scaler
 from napari_mitostain.model.strips import stain_in_strips
 from napari_mitostain.tiling import pad
-
-Images = NDArray[Any] | Tensor
-"""Images in the memory that they are computed in: of the processor, or of a GPU."""
 
 _TILE, _LARGE_TILE = 1024, 4096
 """Side of a core: of a large one a tenth is halo, of a small one two fifths. The small one takes less than 1 GB; the
@@ -46,9 +35,6 @@ room and time."""
 
 _FOR_SCALING = 1 / 8
 """Part of a GPU's memory for planes that are scaled there while others are stained."""
-
-_PLANES_WAITING, _PARTS_WAITING = 3, 9
-"""What is scaled and not stained yet: two batches ahead and one that is at it, or as many parts as threads help."""
 
 
 class Predictor:
@@ -69,6 +55,8 @@ class Predictor:
         Pixels that the windows of a batch may have together; 0 where one window after another is as fast.
     device : torch.device
     dtype : torch.dtype
+    scaler : Scaler
+        Makes brightfield ready for it.
     network : Generator
         As torch runs it on the device: (B, 1, H, W) of `dtype` in channels-last layout to float32 of the same shape.
     """
@@ -78,15 +66,14 @@ class Predictor:
         self.dtype = choose_stain_dtype(settings.precision, self.device)
         self.model = model
         self.tile = self._best_tile() if settings.tile is None else settings.tile
-        self.room, self._for_scaling = 0, 0.0
-        self._scaling = threading.Lock()  # held by the thread that scales: the memory is for one at a time
+        self.room, for_scaling = 0, 0.0
         if self.device.type != "cpu":
-            self._fit_into(settings.gpu_memory_gb)
+            for_scaling = self._fit_into(settings.gpu_memory_gb)
+        self.scaler = Scaler(model.card.scaling, self.device, for_scaling)
         is_openvino_s = settings.backend == "openvino" and self.device.type == "cpu"
         self._openvino = model.by_openvino(self.dtype) if is_openvino_s else None
         try:
             self.network = model.prepared(self.device, self.dtype)
-            self._streams = self._new_streams()
         except RuntimeError as error:
             reason = str(error).splitlines()[0]  # torch adds lines of advice to programmers
             raise DeviceError(
@@ -96,86 +83,18 @@ class Predictor:
     def _best_tile(self) -> int:
         return _LARGE_TILE if self.device.type == "cuda" else _TILE
 
-    def _fit_into(self, memory_gb: float | None) -> None:
-        """Choose tile and room for so much memory."""
+    def _fit_into(self, memory_gb: float | None) -> float:
+        """Choose tile and room for so much memory, and return the part of it that is for scaling."""
         stride = self.model.geometry.stride
         halos = 2 * self.model.geometry.margin
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
         memory = free_memory(self.device) / 2 if memory_gb is None else memory_gb * 1e9
-        self._for_scaling = memory * _FOR_SCALING
+        for_scaling = memory * _FOR_SCALING
         a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
         window = int(min(largest, memory * (1 - _FOR_SCALING) / a_pixel))
         self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
-        self.room = int(min(_TOGETHER, window, self._for_scaling / memory_of(1, _PLANES_WAITING)))
-
-    def _new_streams(self) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
-        """Return what a GPU scales on, and what it sends stains with, while it computes others."""
-        if self.device.type != "cuda":
-            return None
-        return torch.cuda.Stream(self.device), torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-
-    @torch.inference_mode()
-    def scaled(self, planes: Sequence[NDArray[Any]]) -> tuple[Images, list[bool]]:
-        """Scale planes as `scale_brightfield` does, on a GPU if its memory takes them; from any thread.
-
-        Parameters
-        ----------
-        planes : sequence of ndarray
-            Brightfield (Y, X), finite, of one type and shape.
-
-        Returns
-        -------
-        scaled : ndarray or Tensor
-            (B, Y, X) float32, made for `stained`; those without contrast are left out.
-        is_blank : list of bool
-            Which planes have no contrast.
-        """
-        pixels = sum(plane.size for plane in planes)
-        if self._streams is not None and memory_of(pixels, _PLANES_WAITING) <= self._for_scaling:
-            try:
-                with self._scaling, torch.cuda.stream(self._streams[0]):
-                    scaled, found = scale_planes(uploaded(planes, self.device), self.model.card.scaling)
-                    is_blank = found.tolist()
-                    scaled = scaled[~found] if any(is_blank) else scaled
-                    self._streams[0].synchronize()
-                    return scaled, is_blank
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self.release_memory()
-        done = [scale_brightfield(plane, self.model.card.scaling) for plane in planes]
-        is_blank = [not plane.any() for plane in done]
-        visible = [plane for plane, is_empty in zip(done, is_blank, strict=True) if not is_empty]
-        return visible[0][None] if len(visible) == 1 else np.array(visible).reshape(-1, *planes[0].shape), is_blank
-
-    def detail(self, contrast: PlaneContrast, part: NDArray[Any]) -> NDArray[np.float32]:
-        """Return `PlaneContrast.detail` of a part (Y, X) of a plane; from any thread."""
-        detail = self._detail_there(contrast, part)
-        return contrast.detail(part) if detail is None else detail.cpu().numpy()
-
-    @torch.inference_mode()
-    def scaled_part(self, contrast: PlaneContrast, part: NDArray[Any]) -> Images:
-        """Scale a part (Y, X) of a plane as `PlaneContrast.scale` does; from any thread, made for `stained`."""
-        scaled = self._detail_there(contrast, part, contrast.contrast)
-        return contrast.scale(part) if scaled is None else scaled
-
-    @torch.inference_mode()
-    def _detail_there(self, contrast: PlaneContrast, part: NDArray[Any], unit: float = 1) -> Tensor | None:
-        """Return the detail of a part in units on a GPU, None where there is none or its memory does not suffice."""
-        if self._streams is None or not travels_as_it_is(part.dtype):
-            return None
-        if memory_of(part.size, _PARTS_WAITING) > self._for_scaling:
-            return None
-        try:
-            with self._scaling, torch.cuda.stream(self._streams[0]):
-                detail = detail_of_part(uploaded([part], self.device)[0], contrast).div_(unit)
-                self._streams[0].synchronize()
-                return detail
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        self.release_memory()
-        return None
+        self.room = int(min(_TOGETHER, window, for_scaling / memory_of(1, PLANES_WAITING)))
+        return for_scaling
 
     def __call__(self, windows: Images) -> NDArray[np.float32]:
         """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""
@@ -200,8 +119,8 @@ class Predictor:
     def fetched(self, stain: Images) -> Fetched:
         """Send for what `stained` gave, or for a part of it."""
         if isinstance(stain, Tensor):
-            if self._streams is not None:
-                return Download(stain, self._streams[1])
+            if (streams := streams_of(self.device)) is not None:
+                return Download(stain, streams[1])
             stain = stain.cpu().numpy()
         return Here(stain, self.dtype != torch.float16 or bool(np.isfinite(stain).all()))  # others hold any network's
 

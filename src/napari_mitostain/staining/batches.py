@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_mitostain.events import Notice
 from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite
-from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.model.device import Images
+from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.prefetching import concurrently
 from napari_mitostain.staining.messages import plane_name
 from napari_mitostain.staining.resampling import resampled, resampled_shape
@@ -73,7 +74,7 @@ def scaled_batches(
 
     with closing(concurrently(usable, groups(), helpers)) as made:
         for some, filled, images in made:
-            scaled, is_blank = predictor.scaled(images)
+            scaled, is_blank = predictor.scaler.planes(images)
             blank = [index for index, is_empty in zip(some, is_blank, strict=True) if is_empty]
             yield Batch(some, filled, blank, scaled)
 

@@ -15,9 +15,9 @@ from napari_mitostain.events import Event, Measured, Notice, TileDone
 from napari_mitostain.image import PlaneContrast, PlaneIndex, Stack, Unit, measure_plane
 from napari_mitostain.image.files import digest
 from napari_mitostain.image.units import inside, moved, widened
-from napari_mitostain.model.device import helping_threads
+from napari_mitostain.model.device import Images, helping_threads
 from napari_mitostain.model.loading import Model
-from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.prefetching import concurrently, one_behind
 from napari_mitostain.staining.tiler import Mosaic, PlaneTiler, StainedTiles
 from napari_mitostain.tiling import Box
@@ -86,7 +86,7 @@ class BlockStainer:
     def ready(self, number: int, unit: Unit, scaling: PlaneContrast, pixels: NDArray[Any], source: str) -> Block:
         """Scale what was read, for `run`."""
         seen, around = self._boxes(unit, scaling)
-        scaled = self.predictor.scaled_part(scaling, pixels)[inside(seen, around)] if scaling.contrast else None
+        scaled = self.predictor.scaler.part(scaling, pixels)[inside(seen, around)] if scaling.contrast else None
         return Block(number, unit, scaled, inside(unit.box, seen), source)
 
     def run(self, blocks: Iterator[Event | Block], total: int) -> Iterator[Event | Block]:
@@ -135,7 +135,7 @@ def measured(stack: Stack, unit: Unit, predictor: Predictor) -> Generator[Event,
     """Measure the plane of a block; yields `Measured`, and a `Notice` of pixels that are not finite."""
     read, scaling = partial(stack.read, unit.plane), predictor.model.card.scaling
     each = partial(concurrently, threads=helping_threads(predictor.device, bytes_held(unit.boxes)))
-    measuring = measure_plane(read, stack.plane_shape, unit.boxes, scaling, predictor.detail, each)
+    measuring = measure_plane(read, stack.plane_shape, unit.boxes, scaling, predictor.scaler.detail, each)
     for done, found in enumerate(measuring, start=1):
         if found is None:
             yield Measured(done=done, total=2 * len(unit.boxes))

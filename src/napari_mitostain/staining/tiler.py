@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import DeviceError
 from napari_mitostain.events import Notice
-from napari_mitostain.model.device import is_out_of_memory
+from napari_mitostain.model.device import Images, is_out_of_memory
 from napari_mitostain.model.download import Fetched
-from napari_mitostain.model.predictor import Images, Predictor
+from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.tiling import Box, plan_tiles, stitch
 
 

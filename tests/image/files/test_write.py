@@ -156,6 +156,13 @@ def test_zarr_chunks_are_parts_of_planes(tmp_path: Path, provenance: Provenance)
     assert zarr.open_group(tmp_path / "a.zarr", mode="r")["0"].chunks == (1, 1, 1024, 9)
 
 
+def test_rounded_stains_take_less_than_half_of_their_room_in_zarr(tmp_path: Path, provenance: Provenance) -> None:
+    like = stack_of((512, 512), "YX")
+    stain = np.round(random_stain(like) * 2**12) / np.float32(2**12)
+    path = save(tmp_path / "a.zarr", like, provenance, stain)
+    assert sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) < stain.nbytes / 2
+
+
 def test_png_is_16_bit_with_provenance_and_scale(tmp_path: Path, provenance: Provenance) -> None:
     like = Stack(np.zeros((1, 1, 5), np.uint8), "ZYX", {"Y": 0.108, "X": 0.108})
     with open_writer(tmp_path / "a.png", like, provenance) as writer:
