@@ -74,15 +74,6 @@ def test_epoch_goes_on_anywhere_whatever_was_kept_in_memory(kept: int) -> None:
         assert all(torch.equal(a.target, b.target) for a, b in zip(rest, whole[first:], strict=True))
 
 
-def test_threads_cut_the_same_batches(pairs: list[Pair]) -> None:
-    settings = replace(SETTINGS, warp=True)
-    alone, shared = (list(batches_of_epoch(pairs, settings, 2, Frames(), 1, threads)) for threads in (0, 3))
-    assert [batch.number for batch in alone] == [batch.number for batch in shared] == [*range(1, len(alone) + 1)]
-    for one, other in zip(alone, shared, strict=True):
-        torch.testing.assert_close(one.brightfield, other.brightfield, rtol=0, atol=0)
-        torch.testing.assert_close(one.target, other.target, rtol=0, atol=0)
-
-
 def test_batches_do_not_depend_on_or_change_the_global_random_state(pairs: list[Pair]) -> None:
     first = epoch_of(pairs, SETTINGS)
     np.random.seed(5)  # noqa: NPY002 - the state that must not matter

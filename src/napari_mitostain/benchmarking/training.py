@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -25,7 +24,7 @@ from napari_mitostain.model.losses import l1_loss, mse_adversarial
 from napari_mitostain.prefetching import prefetched
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import open_pairs
-from napari_mitostain.training.patches import Batch, batches_of_epoch, cutting_threads
+from napari_mitostain.training.patches import Batch, batches_of_epoch
 from napari_mitostain.training.players import Players, new_players
 from napari_mitostain.training.stepper import Stepper
 
@@ -85,15 +84,12 @@ def real_training(
 ) -> Callable[[int], float]:
     """Return what takes steps as a run takes them, their batches included, and returns the last losses' sum."""
     stepper = Stepper(new_players(settings).to(device), settings, dtype)
-    frames, threads = Frames(), cutting_threads(settings, device)
+    batches = _endless(pairs, settings)
 
     def take(steps: int) -> float:
         losses = torch.zeros(())
-        with closing(
-            _endless(pairs, settings, frames, threads)
-        ) as batches:  # nothing is cut while others have their turn
-            for batch in prefetched(islice(batches, steps)):
-                losses = stepper.step(batch)
+        for batch in prefetched(islice(batches, steps)):  # nothing is made ready while others have their turn
+            losses = stepper.step(batch)
         return float(losses.sum())  # a run looks at them now and then
 
     return take
@@ -134,11 +130,10 @@ def _bare(players: Players, batch: Batch, autocast: torch.autocast) -> torch.Ten
     return loss.detach()
 
 
-def _endless(
-    pairs: Sequence[Pair], settings: TrainSettings, frames: Frames, threads: int
-) -> Generator[Batch, None, None]:
+def _endless(pairs: Sequence[Pair], settings: TrainSettings) -> Iterator[Batch]:
+    frames = Frames()
     for epoch in count():
-        yield from batches_of_epoch(pairs, settings, epoch, frames, threads=threads)
+        yield from batches_of_epoch(pairs, settings, epoch, frames)
 
 
 def _throughputs(rounds: Rounds, samples: int) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.model.device import helping_threads
-from napari_mitostain.prefetching import concurrently
 from napari_mitostain.training.area import allowed_corners
 from napari_mitostain.training.pair import Frame, Frames, Pair, bytes_of
 from napari_mitostain.training.warping import warped
@@ -61,7 +58,7 @@ def _moved(part: Tensor, device: torch.device) -> Tensor:
 
 
 def batches_of_epoch(
-    pairs: Sequence[Pair], settings: TrainSettings, epoch: int, frames: Frames, first: int = 0, threads: int = 0
+    pairs: Sequence[Pair], settings: TrainSettings, epoch: int, frames: Frames, first: int = 0
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch; the same seed and epoch give the same batches, wherever a run resumes.
 
@@ -75,8 +72,6 @@ def batches_of_epoch(
         What the pairs are read through.
     first : int
         Number of the batch to begin with; those before it are not read.
-    threads : int
-        That cut batches ahead; none by default.
 
     Yields
     ------
@@ -85,25 +80,15 @@ def batches_of_epoch(
         out; `check_pairs` keeps such frames out of what trains.
     """
     order = _order(pairs, settings, epoch, frames.memory)
-
-    def cut(number: int) -> Batch | None:
+    for number in range(first, steps_per_epoch(pairs, settings)):
         random = np.random.default_rng([settings.seed, epoch, number])
         chosen = [pairs[i] for i in order[number * settings.batch_size :][: settings.batch_size]]
         crops = [(pair, _crop(frames[pair], settings, random)) for pair in chosen]
         patches = [(np.stack(_augmented(crop, settings, random)), pair) for pair, crop in crops if crop is not None]
-        if not patches:
-            return None
-        stacked = torch.from_numpy(np.stack([patch for patch, _ in patches])[:, :, None])  # (B, 2, 1, patch, patch)
-        known = tuple(pair.measured for _, pair in patches if pair.measured is not None)
-        return Batch(stacked[:, 0], stacked[:, 1], known if len(known) == len(patches) else None, number)
-
-    with closing(concurrently(cut, range(first, steps_per_epoch(pairs, settings)), threads)) as batches:
-        yield from (batch for batch in batches if batch is not None)
-
-
-def cutting_threads(settings: TrainSettings, device: torch.device) -> int:
-    """Return how many threads are to cut batches for a device."""
-    return helping_threads(device, 2 * 4 * settings.batch_size * settings.patch**2)
+        if patches:
+            stacked = torch.from_numpy(np.stack([patch for patch, _ in patches])[:, :, None])  # (B, 2, 1, patch, patch)
+            known = tuple(pair.measured for _, pair in patches if pair.measured is not None)
+            yield Batch(stacked[:, 0], stacked[:, 1], known if len(known) == len(patches) else None, number)
 
 
 def steps_per_epoch(pairs: Sequence[Pair], settings: TrainSettings) -> int:

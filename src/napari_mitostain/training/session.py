@@ -17,7 +17,7 @@ from napari_mitostain.training.epoch_losses import EpochLosses
 from napari_mitostain.training.faults import device_there, release_memory
 from napari_mitostain.training.keeping import Keeper, Kept
 from napari_mitostain.training.pair import Frames
-from napari_mitostain.training.patches import Batch, batches_of_epoch, cutting_threads, steps_per_epoch
+from napari_mitostain.training.patches import Batch, batches_of_epoch, steps_per_epoch
 from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder
 from napari_mitostain.training.run_config import RunConfig
@@ -100,8 +100,7 @@ class Session:
         at = self.progress
         if self._timetable.is_over(at):  # all but its validation, before the run was stopped
             return
-        threads = cutting_threads(self._settings, self.players.device)
-        batches = batches_of_epoch(self.split.training, self._settings, at.epoch, self.frames, at.batch, threads)
+        batches = batches_of_epoch(self.split.training, self._settings, at.epoch, self.frames, at.batch)
         with closing(prefetched(batches)) as ahead:
             for batch in ahead:
                 notices = self._step(batch)
