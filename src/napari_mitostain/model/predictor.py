@@ -29,9 +29,9 @@ _TOGETHER = 2048**2
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
 
-_STEPS = {torch.float16: 2.0**-16, torch.bfloat16: 2.0**-12}
-"""What stains are rounded to, of their range: less than their error, and what is left of a number is stored in half the
-room and time."""
+_COARSE = {torch.float16: 2.0**7, torch.bfloat16: 2.0**11}
+"""Numbers next to which float32 has steps of 2⁻¹⁶ and 2⁻¹², which stains are rounded to: less than their error, and
+what is left of a number is stored in half the room and time."""
 
 _FOR_SCALING = 1 / 8
 """Part of a GPU's memory for planes that are scaled there while others are stained."""
@@ -112,8 +112,8 @@ class Predictor:
 
     def _rounded(self, stain: Tensor) -> Tensor:
         """Round a stain in place to what its precision knows of it."""
-        step = _STEPS.get(self.dtype)
-        return stain if step is None else stain.div_(step).round_().mul_(step)
+        coarse = _COARSE.get(self.dtype)
+        return stain if coarse is None else stain.add_(coarse).sub_(coarse)
 
     @torch.inference_mode()
     def fetched(self, stain: Images) -> Fetched:
