@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_mitostain.config import ScalingSettings
-from napari_mitostain.image import PlaneContrast, measure_plane, scale_brightfield
+from napari_mitostain.image import PlaneContrast, measure_plane, part_scaling, scale_brightfield, scaling
 
 SETTINGS = ScalingSettings(background_px=4)
 ALL = slice(0, 120), slice(0, 140)
@@ -62,3 +64,15 @@ def test_plane_measured_box_by_box_is_scaled_as_the_whole_and_its_holes_are_told
     scaled = scale_brightfield(image, SETTINGS)
     reach = contrast.reach  # around the hole the median of all stands in, and not that of a sample
     np.testing.assert_allclose(contrast.scale(image)[4 + reach :], scaled[4 + reach :], atol=1e-3)
+
+
+def test_boxes_wherever_they_begin_give_the_sample_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (scaling, part_scaling):  # every third row, every fourth column
+        monkeypatch.setattr(module, "SAMPLE", 35)
+        monkeypatch.setattr(module, "ROUGH_SAMPLE", 17)
+    image = texture().clip(0, 65535).astype(np.uint16)
+    rows, columns = [0, 37, 38, 95, 120], [0, 1, 74, 139, 140]  # some of them hold no pixel of the sample
+    boxes = [(slice(*across), slice(*along)) for across in pairwise(rows) for along in pairwise(columns)]
+    *_, contrast = measure_plane(lambda box: image[box], image.shape, boxes, SETTINGS)
+    assert contrast is not None
+    np.testing.assert_allclose(contrast.scale(image), scale_brightfield(image, SETTINGS), rtol=1e-5, atol=1e-5)

@@ -95,3 +95,10 @@ signal.raise_signal(signal.SIGINT)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "handled\n")
+
+
+@needs_openvino
+def test_its_stains_are_rounded_as_others_are() -> None:
+    image = np.random.default_rng(0).standard_normal((64, 64), np.float32)
+    for precision, is_rounded in (("bfloat16", True), ("float32", False)):
+        assert (by_openvino(load_model(), precision)(image) % 2.0**-12 == 0).all() == is_rounded

@@ -17,7 +17,7 @@ from PIL import Image
 from napari_mitostain.config import ScalingSettings, StainSettings
 from napari_mitostain.errors import FileError, NoContrastError
 from napari_mitostain.events import Event, FileDone, Notice, PlaneDone, UnitsKept
-from napari_mitostain.image.files import Provenance, open_writer, read_stack, resumable, unfinished, writer
+from napari_mitostain.image.files import Provenance, open_writer, read_stack, resumable, unfinished, write, writer
 from napari_mitostain.image.files.atomic import discard, publish
 from napari_mitostain.model.loading import Model
 from napari_mitostain.staining import stain, stain_file, stain_folder
@@ -215,6 +215,16 @@ def test_complete_stain_of_another_model_is_refused(tiny_model: Model, source: P
     for other in (replace(tiny_model, sha256="another"), replace(tiny_model, card=scaled)):
         with pytest.raises(FileError, match="Expected a new file"):
             list(stain_file(source, tmp_path / "out.tif", other, EXACT))
+
+
+def test_complete_stain_with_digests_of_another_kind_is_like_any_other_file(
+    tiny_model: Model, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as former:
+        former.setattr(write, "DIGESTS", "SHA-256")
+        list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
+    with pytest.raises(FileError, match="Expected a new file"):  # and not that somebody has changed it
+        list(stain_file(source, tmp_path / "out.tif", tiny_model, EXACT))
 
 
 def test_kill_just_after_a_stain_got_its_name_leaves_nothing_for_good(

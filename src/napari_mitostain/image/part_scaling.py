@@ -123,7 +123,7 @@ def measure_plane(
         They cover the plane once; each is read twice.
     settings : ScalingSettings
     detail : callable, optional
-        What computes some pixels of `PlaneContrast.detail`.
+        From a contrast, a part of the plane and where to look in it, to these pixels of `PlaneContrast.detail`.
     each : callable
         What goes through boxes as `map` does, in the same order.
 

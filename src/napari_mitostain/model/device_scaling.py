@@ -123,15 +123,19 @@ def _sampled(planes: Tensor, side: int) -> Tensor:
 def _percentiles(sample: Tensor, percents: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Interpolate between intensities in order as NumPy does, at two percentiles of each row of a sample (B, N).
 
-    Only the ends are put in order, the lower one turned around, as far as the farther of the two places lies.
+    Only the ends are put in order, the lower one turned around: in one call, where both places lie as far from theirs.
     """
-    count, last = len(sample), sample.shape[1] - 1
+    last = sample.shape[1] - 1
     places = percents[0] / 100 * last, (1 - percents[1] / 100) * last  # each from its own end
-    ends = torch.topk(torch.cat([-sample, sample]), min(last, int(max(places)) + 1) + 1).values
+    counts = [min(last, int(place) + 1) + 1 for place in places]
+    if counts[0] == counts[1]:
+        lower, upper = torch.topk(torch.cat([-sample, sample]), counts[0]).values.chunk(2)
+    else:
+        lower, upper = torch.topk(-sample, counts[0]).values, torch.topk(sample, counts[1]).values
 
     def at(ordered: Tensor, place: float) -> Tensor:
         first = int(place)
         here, further = ordered[:, first], ordered[:, min(first + 1, last)]
         return torch.lerp(here, further, place - first)
 
-    return -at(ends[:count], places[0]), at(ends[count:], places[1])
+    return -at(lower, places[0]), at(upper, places[1])

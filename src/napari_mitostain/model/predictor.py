@@ -69,11 +69,11 @@ class Predictor:
         self.room, for_scaling = 0, 0.0
         if self.device.type != "cpu":
             for_scaling = self._fit_into(settings.gpu_memory_gb)
-        self.scaler = Scaler(model.card.scaling, self.device, for_scaling)
         is_openvino_s = settings.backend == "openvino" and self.device.type == "cpu"
         self._openvino = model.by_openvino(self.dtype) if is_openvino_s else None
         try:
             self.network = model.prepared(self.device, self.dtype)
+            self.scaler = Scaler(model.card.scaling, self.device, for_scaling)
         except RuntimeError as error:
             reason = str(error).splitlines()[0]  # torch adds lines of advice to programmers
             raise DeviceError(

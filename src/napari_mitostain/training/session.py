@@ -91,10 +91,13 @@ class Session:
                 yield from self._close_epoch()
             if self.world.is_main:
                 self._save()
+                self._stepper.forget()
                 yield from self._keeper.finish()
         except GeneratorExit:  # stopped by the caller: go on from here next time
             self._save(is_last=True)
             raise
+        finally:
+            self._stepper.forget()
 
     def _epoch(self) -> Iterator[Event]:
         at = self.progress
@@ -163,6 +166,7 @@ class Session:
         self._look()
         if self.world.is_main and self._timetable.is_due(at):
             self._save()
+            self._stepper.forget()  # validation needs memory, too
             started = time.monotonic()
             kept = yield from self._keeper.validated()
             at.validated = {

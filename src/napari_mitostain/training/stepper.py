@@ -15,7 +15,7 @@ from napari_mitostain.training.players import Players
 from napari_mitostain.training.step import train_step
 
 _FIRST = 3
-"""Steps before a graph is recorded: in these, libraries choose algorithms and optimisers make their memory."""
+"""Steps before one is recorded: in these, libraries choose algorithms and optimisers make their memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class _Recorded:
 
 class Stepper:
     """Takes the steps of a run, see `train_step`.
+
+    A GPU records steps that one process takes with full batches, each target weighed by its own pixels. What it has
+    recorded keeps the memory of a step.
 
     Parameters
     ----------
@@ -57,46 +60,54 @@ class Stepper:
 
     def step(self, batch: Batch, parts: int = 1) -> Tensor:
         """Update both networks once; `batch` may be anywhere. Returns the losses (4,)."""
-        there = batch.to(self._players.device)
         if parts != self._parts:
-            self._parts, self._taken, self._recorded = parts, 0, None
-        if self._is_usual(batch):
-            if self._recorded is None and self._taken >= _FIRST:
-                self._record(there)
-            if self._recorded is not None:
-                return self._recorded.taken(there)
-            self._taken += 1
+            self.forget()
+            self._parts, self._taken = parts, 0
         try:
-            return self._computed(there)
+            return self._step(batch)
         except RuntimeError as error:
             if self._recorded is None or not is_out_of_memory(error):
                 raise
-        self._give_up()  # out here, where the error no longer holds the memory of the step that failed
+        self.forget()  # out here, where the error no longer holds the memory of the step that failed
+        return self._step(batch)
+
+    def forget(self) -> None:
+        """Give the memory of what was recorded back; the next step is recorded anew."""
+        if self._recorded is not None:
+            self._recorded = None
+            torch.cuda.empty_cache()
+
+    def _step(self, batch: Batch) -> Tensor:
+        there = batch.to(self._players.device)
+        if not self._is_usual(there):
+            return self._computed(there)
+        if self._recorded is None and self._taken >= _FIRST:
+            self._recorded = self._record(there)
+        if self._recorded is not None:
+            return self._recorded.taken(there)
+        self._taken += 1
         return self._computed(there)
 
     def _is_usual(self, batch: Batch) -> bool:
-        """Tell whether a batch is one of those that a recorded step takes: full, and weighed by its own pixels."""
-        is_full = len(batch.brightfield) == self._settings.batch_size and batch.measured is None
-        return self._records and is_full and self._players.judged is None
+        is_full = len(batch.brightfield) == self._settings.batch_size
+        is_weighed_alone = batch.measured is None or self._settings.generator_loss == "l1"
+        return self._records and is_full and is_weighed_alone and self._players.judged is None
 
     def _computed(self, batch: Batch) -> Tensor:
         return train_step(self._players, batch, self._settings, self._dtype, self._parts, self._world)
 
-    def _record(self, batch: Batch) -> None:
+    def _record(self, batch: Batch) -> _Recorded | None:
         """Record a step without taking it; where that fails, none is recorded any more."""
-        own = Batch(batch.brightfield.clone(), batch.target.clone())
-        graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads may stain meanwhile
+            own, graph = Batch(batch.brightfield.clone(), batch.target.clone()), torch.cuda.CUDAGraph()
+            # the stream is set anew because one whose recording fails stays; other threads may stain meanwhile
+            here = torch.cuda.stream(torch.cuda.current_stream())
+            with here, torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 losses = self._computed(own)
+            return _Recorded(graph, own, losses)
         except RuntimeError:
-            self._give_up()
-        else:
-            self._recorded = _Recorded(graph, own, losses)
-
-    def _give_up(self) -> None:
-        """Forget the graph and its memory, and whatever a recording that failed has left."""
-        self._recorded, self._records, self._players.judged = None, False, None
-        for optimizer in self._players.optimizers().values():
-            optimizer.zero_grad(set_to_none=True)
+            self._records, self._players.judged = False, None
+            for optimizer in self._players.optimizers().values():
+                optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
+        return None

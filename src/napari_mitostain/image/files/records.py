@@ -22,9 +22,12 @@ from napari_mitostain.image.units import Unit
 
 _FOLDER = ".mitostain"
 
+DIGESTS = "XXH3, 128 bits"
+"""What digests are of: they find accidents, and keep up with memory."""
+
 
 def digest(values: NDArray[Any]) -> str:
-    """Return the XXH3 of an array's numbers in C order, 128 bits: it is to find accidents, and keeps up with memory."""
+    """Return a digest of an array's numbers, in C order; see `DIGESTS`."""
     return xxhash.xxh3_128_hexdigest(np.ascontiguousarray(values).data)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.image.files.formats import Format, file_format
-from napari_mitostain.image.files.records import CompleteImage, Completion
+from napari_mitostain.image.files.records import DIGESTS, CompleteImage, Completion
 from napari_mitostain.image.files.resumable import ResumableWriter
 from napari_mitostain.image.files.write_png import PngWriter
 from napari_mitostain.image.files.write_tiff import OmeTiffWriter, TiffCopyWriter
@@ -83,8 +83,9 @@ def open_complete(path: Path, like: Stack, provenance: Provenance) -> CompleteIm
 
 
 def _identity(like: Stack, provenance: Provenance) -> str:
-    """Return a digest of everything that a stain depends on, beside the pixels."""
+    """Return a digest of everything that a stain and its records depend on, beside the pixels."""
     task = [provenance.software, provenance.to_json(), like.axes, like.shape, str(like.data.dtype), dict(like.scale)]
+    task.append(DIGESTS)
     return hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 

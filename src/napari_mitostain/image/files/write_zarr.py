@@ -57,8 +57,7 @@ class ZarrWriter(StackWriter):
 
     def _open(self) -> None:
         """Open the array; zarr would first look, in one thread for all, whether all numbers of a chunk are zero."""
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            self._array = zarr.open_array(self._partial, path="0", mode="r+")
+        self._array = zarr.open_array(self._partial, path="0", mode="r+").with_config({"write_empty_chunks": True})
 
     def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Write chunks of a plane."""
