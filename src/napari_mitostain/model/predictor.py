@@ -31,7 +31,7 @@ _NUMBERS = 6
 
 _COARSE = {torch.float16: 2.0**7, torch.bfloat16: 2.0**11}
 """Numbers next to which float32 has steps of 2⁻¹⁶ and 2⁻¹², which stains are rounded to: less than their error, and
-what is left of a number is stored in half the room and time."""
+what is left of a number is stored in less room and time."""
 
 _FOR_SCALING = 1 / 8
 """Part of a GPU's memory for planes that are scaled there while others are stained."""
