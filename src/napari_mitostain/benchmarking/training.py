@@ -55,7 +55,8 @@ def benchmark_training(patch: int = 256, repeats: int = 5, settings: StainSettin
         Samples a second of "training" (patches cut from pairs, one D+G step), "bare_step" (forward, backward and
         optimisers of the same networks on one batch, in the same precision, without weights, started call by call) and
         "pix2pix_loop" (the classic loop: data loader, two optimisers, float32; the same networks, files and losses),
-        and the median over the rounds of the ratios "training_throughput_over_bare_step" and "training_throughput_over_pix2pix_loop".
+        and the median over the rounds of the ratios "training_throughput_over_bare_step" and
+        "training_throughput_over_pix2pix_loop".
     """
     device = choose_device(settings.device)
     dtype = choose_dtype("auto" if settings.precision == "float16" else settings.precision, device)
