@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,6 +172,17 @@ def test_stains_are_rounded_to_less_than_their_error(precision: str, step: float
     assert found.max() > 100 * step
     if precision == "bfloat16":
         assert step / 4 < np.abs(found - exact).mean()  # what rounding alone would do
+
+
+@pytest.mark.parametrize(
+    ("shape", "tile"),
+    [((256, 256), 1024), ((1040, 1388), 1388), ((1248, 1248), 1248), ((1249, 1248), 1024), ((100, 9000), 9000)],
+)
+def test_a_plane_no_larger_than_a_window_is_not_cut_unless_it_is_asked_for(shape: tuple[int, int], tile: int) -> None:
+    model = load_model()
+    assert (1024 + 2 * model.geometry.margin) == 1248
+    assert Predictor(model, FLOAT32).tile_for(shape) == tile
+    assert Predictor(model, replace(FLOAT32, tile=512)).tile_for(shape) == 512
 
 
 def test_numbers_that_float16_does_not_hold_are_an_error_and_float32_is_advised(

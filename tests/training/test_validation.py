@@ -62,9 +62,9 @@ def test_large_plane_may_be_stopped_after_each_tile(
 
     monkeypatch.setattr(predictor, "_TILE", 32)
     monkeypatch.setattr(validation, "stitch", counted)
-    pairs = [easy_pair(0, "a", 64)]
+    pairs = [easy_pair(0, "a", 128)]
     steps = Validator(Split(pairs, pairs), tiny, Frames()).validate(tiny_model)
-    for number in range(1, 5):
+    for number in range(1, 17):
         assert next(steps).done == 0  # type: ignore[attr-defined]
         assert len(tiles) == number
     assert next(steps).done == 1  # type: ignore[attr-defined]

@@ -120,7 +120,7 @@ def _end_to_end(folder: Path, plane: NDArray[np.uint8], model: Model, settings: 
 def _stages(folder: Path, predictor: Predictor, plane: NDArray[np.uint8], scaled: NDArray[np.float32]) -> Contestants:
     """Each stage on its own, from one OME-Zarr to another."""
     model = predictor.model
-    plan = plan_tiles(plane.shape, predictor.tile, model.geometry)
+    plan = plan_tiles(plane.shape, predictor.tile_for(plane.shape), model.geometry)
     padded = pad(scaled, plan.padding)
     origin = provenance(model, StainSettings("cpu"), "benchmark", 0)
 

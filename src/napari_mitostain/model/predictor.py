@@ -66,6 +66,7 @@ class Predictor:
         self.dtype = choose_stain_dtype(settings.precision, self.device)
         self.model = model
         self.tile = self._best_tile() if settings.tile is None else settings.tile
+        self._is_exact = settings.tile is not None
         self.room, for_scaling = 0, 0.0
         if self.device.type != "cpu":
             for_scaling = self._fit_into(settings.gpu_memory_gb)
@@ -95,6 +96,14 @@ class Predictor:
         self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
         self.room = int(min(_TOGETHER, window, for_scaling / memory_of(1, PLANES_WAITING)))
         return for_scaling
+
+    def tile_for(self, shape: tuple[int, int]) -> int:
+        """Return the side of the cores that a plane is cut into: it is not cut where it is no larger than a window.
+
+        A tile that the settings ask for is that of every plane.
+        """
+        window = (self.tile + 2 * self.model.geometry.margin) ** 2
+        return self.tile if self._is_exact or shape[0] * shape[1] > window else max(self.tile, *shape)
 
     def __call__(self, windows: Images) -> NDArray[np.float32]:
         """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""

@@ -78,11 +78,12 @@ class PlaneTiler:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._geometry = predictor.model.geometry
-        self._tile, self._most = predictor.tile, sys.maxsize
+        self._tile: int | None = None  # until memory does not suffice for what the predictor prefers
+        self._most = sys.maxsize
 
     def at_once(self, shape: tuple[int, int]) -> int:
         """Return how many planes of a shape are best stained together: one, unless they are small for the device."""
-        rows, columns = plan_tiles(shape, self._tile, self._geometry).tiles[0].window
+        rows, columns = plan_tiles(shape, self._side(shape), self._geometry).tiles[0].window
         pixels: int = (rows.stop - rows.start) * (columns.stop - columns.start)
         return min(self._most, max(1, self._predictor.room // pixels))
 
@@ -116,10 +117,13 @@ class PlaneTiler:
     def _tiles(self, planes: Images, within: Box | None) -> Iterator[tuple[Box, Fetched, float]]:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
         height, width = planes.shape[1:]
-        plan = plan_tiles((height, width), self._tile, self._geometry, within)
+        plan = plan_tiles((height, width), self._side((height, width)), self._geometry, within)
         found = stitch(planes, plan, self._predictor.stained, padded=self._predictor.padded)
         for done, (tile, stain) in enumerate(found, start=1):
             yield tile.core, self._predictor.fetched(stain), done / len(plan.tiles)
+
+    def _side(self, shape: tuple[int, int]) -> int:
+        return self._predictor.tile_for(shape) if self._tile is None else self._tile
 
     def _go_on_with_less(self, shape: Sequence[int], error: Exception) -> Notice:
         """Halve the planes at once, then the tile, unless there is no smaller one."""
@@ -127,7 +131,7 @@ class PlaneTiler:
         if count > 1:
             self._most = count // 2
             return Notice(message=f"Not enough memory for {count} planes at once, going on with {self._most}.")
-        side = -(-min(self._tile, max(shape)) // stride) * stride  # as the plan rounds it
+        side = -(-min(self._side((shape[1], shape[2])), max(shape)) // stride) * stride  # as the plan rounds it
         if side == stride:
             raise DeviceError(
                 f"Expected memory for tiles of {side} pixels, got none left on {self._predictor.device}; "

@@ -122,7 +122,8 @@ class Misalignment:
         assert self._model is not None
         if self._predictor is None:
             self._predictor = Predictor(self._model, as_trained(self._settings))
-        plan = plan_tiles(frame.brightfield.shape, self._predictor.tile, self._model.geometry)
+        shape = frame.shape
+        plan = plan_tiles(shape, self._predictor.tile_for(shape), self._model.geometry)
         return stitched(frame.brightfield, plan, self._predictor)
 
 

@@ -115,7 +115,8 @@ class Validator:
 
     def _stained(self, frame: Frame, predictor: Predictor, done: int) -> Generator[Event, None, Stained]:
         """Stain a plane, with an event after each tile: a large one takes many seconds."""
-        plan = plan_tiles(frame.brightfield.shape, predictor.tile, predictor.model.geometry)
+        shape = frame.shape
+        plan = plan_tiles(shape, predictor.tile_for(shape), predictor.model.geometry)
         stain = np.empty(plan.shape, np.float32)
         with device_there("validation"):
             for tile, core in stitch(frame.brightfield, plan, predictor):
