@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,14 +175,26 @@ def test_stains_are_rounded_to_less_than_their_error(precision: str, step: float
 
 
 @pytest.mark.parametrize(
-    ("shape", "tile"),
-    [((256, 256), 1024), ((1040, 1388), 1388), ((1248, 1248), 1248), ((1249, 1248), 1024), ((100, 9000), 9000)],
+    ("shape", "precision", "tile"),
+    [
+        ((256, 256), "float32", 1024),
+        ((1040, 1388), "float32", 1388),
+        ((1248, 1248), "float32", 1248),
+        ((1249, 1248), "float32", 1024),
+        ((100, 9000), "float32", 9000),
+        ((2048, 2048), "float32", 1024),
+        ((2048, 2048), "bfloat16", 2048),
+        ((2160, 2560), "bfloat16", 2560),
+        ((2500, 2500), "bfloat16", 1024),
+    ],
 )
-def test_a_plane_no_larger_than_a_window_is_not_cut_unless_it_is_asked_for(shape: tuple[int, int], tile: int) -> None:
+def test_planes_are_not_cut_where_memory_and_a_second_suffice_unless_it_is_asked_for(
+    shape: tuple[int, int], precision: Any, tile: int
+) -> None:
     model = load_model()
     assert (1024 + 2 * model.geometry.margin) == 1248
-    assert Predictor(model, FLOAT32).tile_for(shape) == tile
-    assert Predictor(model, replace(FLOAT32, tile=512)).tile_for(shape) == 512
+    assert Predictor(model, StainSettings("cpu", precision)).tile_for(shape) == tile
+    assert Predictor(model, StainSettings("cpu", precision, tile=512)).tile_for(shape) == 512
 
 
 def test_numbers_that_float16_does_not_hold_are_an_error_and_float32_is_advised(

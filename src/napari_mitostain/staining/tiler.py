@@ -117,13 +117,16 @@ class PlaneTiler:
     def _tiles(self, planes: Images, within: Box | None) -> Iterator[tuple[Box, Fetched, float]]:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
         height, width = planes.shape[1:]
-        plan = plan_tiles((height, width), self._side((height, width)), self._geometry, within)
+        plan = plan_tiles((height, width), self._side((height, width), within), self._geometry, within)
         found = stitch(planes, plan, self._predictor.stained, padded=self._predictor.padded)
         for done, (tile, stain) in enumerate(found, start=1):
             yield tile.core, self._predictor.fetched(stain), done / len(plan.tiles)
 
-    def _side(self, shape: tuple[int, int]) -> int:
-        return self._predictor.tile_for(shape) if self._tile is None else self._tile
+    def _side(self, shape: tuple[int, int], within: Box | None = None) -> int:
+        """Return the side of a core; beside a block there is more in memory than beside a plane, so it is cut."""
+        if self._tile is not None:
+            return self._tile
+        return self._predictor.tile_for(shape) if within is None else self._predictor.tile
 
     def _go_on_with_less(self, shape: Sequence[int], error: Exception) -> Notice:
         """Halve the planes at once, then the tile, unless there is no smaller one."""
