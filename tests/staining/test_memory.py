@@ -20,6 +20,7 @@ from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Images, Predictor
 from napari_mitostain.staining import stack as stack_module
 from napari_mitostain.staining import stain, stain_stack
+from napari_mitostain.staining.tiler import PlaneTiler
 
 EXACT = StainSettings(precision="float32", tile=64)
 OUT_OF_MEMORY = (
@@ -75,6 +76,21 @@ def test_default_tile_larger_than_the_plane_is_halved_from_the_size_of_the_plane
     events = list(stain_stack(load_array(planes[0]), tiny_model, StainSettings(precision="float32")))
     (notice,) = [event.message for event in events if isinstance(event, Notice)]
     assert "tiles of 152 pixels" in notice  # 150, rounded up to the stride
+
+
+def test_blocks_are_halved_from_the_tile_that_they_are_cut_into(tiny_model: Model) -> None:
+    class Limited(Predictor):
+        def stained(self, window: Images) -> Images:
+            if max(window.shape) > 700:
+                raise MemoryError
+            return super().stained(window)
+
+    tiler = PlaneTiler(Limited(tiny_model, StainSettings("cpu", "bfloat16")))
+    found = list(tiler.run(np.zeros((1, 1300, 1300), np.float32), (slice(0, 1100), slice(0, 1100))))
+    assert [part.message[:45] for part in found if isinstance(part, Notice)] == [
+        "Not enough memory for tiles of 1024 pixels, g"
+    ]
+    assert found[-1].fraction == 1  # type: ignore[union-attr]
 
 
 def test_lack_of_memory_in_the_middle_of_a_plane_repeats_its_tiles(

@@ -69,6 +69,14 @@ def test_on_a_processor_steps_are_plain_ones() -> None:
     assert not stepper.is_recorded
 
 
+def require_same_ends_when_recorded(settings: TrainSettings, some: Sequence[Batch]) -> None:
+    players = new_players(settings).to(GPU)
+    stepper = Stepper(players, settings, torch.float32)
+    found = ends(players, stepper.step, some)
+    assert stepper.is_recorded
+    same_ends(found, of_plain_steps(settings, GPU, some), of_plain_steps(settings, GPU, some[:3])[1])
+
+
 @needs_gpu
 @pytest.mark.parametrize(
     "change",
@@ -80,23 +88,14 @@ def test_on_a_processor_steps_are_plain_ones() -> None:
     ],
 )
 def test_recorded_steps_end_where_others_end(change: dict[str, Any]) -> None:
-    settings = replace(SETTINGS, **change)
-    players, some = new_players(settings).to(GPU), batches(9)
-    stepper = Stepper(players, settings, torch.float32)
-    found = ends(players, stepper.step, some)
-    assert stepper.is_recorded
-    same_ends(found, of_plain_steps(settings, GPU, some), of_plain_steps(settings, GPU, some[:3])[1])
+    require_same_ends_when_recorded(replace(SETTINGS, **change), batches(9))
 
 
 @needs_gpu
 def test_batches_of_another_kind_are_taken_in_between() -> None:
-    players = new_players(SETTINGS).to(GPU)
-    stepper = Stepper(players, SETTINGS, torch.float32)
     known = tuple(Statistics(100, 0.0, 0.5, 0.2, 1.0) for _ in range(4))
-    some = [*batches(5), *batches(1, size=3), replace(batches(1)[0], measured=known), *batches(3)]
-    found = ends(players, stepper.step, some)
-    assert stepper.is_recorded
-    same_ends(found, of_plain_steps(SETTINGS, GPU, some), of_plain_steps(SETTINGS, GPU, some[:3])[1])
+    weighed_by_plane = replace(batches(1)[0], measured=known)
+    require_same_ends_when_recorded(SETTINGS, [*batches(5), *batches(1, size=3), weighed_by_plane, *batches(3)])
 
 
 @needs_gpu

@@ -106,7 +106,7 @@ class PlaneTiler:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                notice = self._go_on_with_less(some.shape, error)
+                notice = self._go_on_with_less(some.shape, within, error)
             else:
                 first += len(some)
                 continue
@@ -128,13 +128,14 @@ class PlaneTiler:
             return self._tile
         return self._predictor.tile_for(shape) if within is None else self._predictor.tile
 
-    def _go_on_with_less(self, shape: Sequence[int], error: Exception) -> Notice:
+    def _go_on_with_less(self, shape: Sequence[int], within: Box | None, error: Exception) -> Notice:
         """Halve the planes at once, then the tile, unless there is no smaller one."""
-        count, stride = shape[0], self._geometry.stride
+        (count, height, width), stride = shape, self._geometry.stride
         if count > 1:
             self._most = count // 2
             return Notice(message=f"Not enough memory for {count} planes at once, going on with {self._most}.")
-        side = -(-min(self._side((shape[1], shape[2])), max(shape)) // stride) * stride  # as the plan rounds it
+        side = min(self._side((height, width), within), max(height, width))
+        side = -(-side // stride) * stride  # as the plan rounds it
         if side == stride:
             raise DeviceError(
                 f"Expected memory for tiles of {side} pixels, got none left on {self._predictor.device}; "
