@@ -17,10 +17,10 @@ import torch
 from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import DeviceError, FileError, ModelError, TrainingError
 from napari_mitostain.events import EpochDone, Notice, RunDone, RunStarted, StepDone
+from napari_mitostain.model.device import release_memory
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.training import checkpoints, session, step, stepper, trainer, validation
 from napari_mitostain.training.epoch_losses import EpochLosses
-from napari_mitostain.training.faults import release_memory
 from napari_mitostain.training.pair import Pair
 from napari_mitostain.training.players import Players
 from napari_mitostain.training.run import RunFolder

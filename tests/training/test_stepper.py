@@ -109,7 +109,7 @@ def test_parts_are_recorded_anew() -> None:
 
 
 class Refusing:
-    """What records a step on a processor, and fails at the end, or in the middle by a lack of memory."""
+    """What is to record a step, and fails."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error

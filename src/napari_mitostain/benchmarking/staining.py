@@ -24,7 +24,7 @@ from napari_mitostain.model.device import choose_device
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.staining import provenance, stain, stain_file
-from napari_mitostain.tiling import pad, plan_tiles, stitched
+from napari_mitostain.tiling import pad, stitched
 
 Contestants = dict[str, Callable[[], object]]
 
@@ -120,7 +120,7 @@ def _end_to_end(folder: Path, plane: NDArray[np.uint8], model: Model, settings: 
 def _stages(folder: Path, predictor: Predictor, plane: NDArray[np.uint8], scaled: NDArray[np.float32]) -> Contestants:
     """Each stage on its own, from one OME-Zarr to another."""
     model = predictor.model
-    plan = plan_tiles(plane.shape, predictor.tile_for(plane.shape), model.geometry)
+    plan = predictor.plan(plane.shape)
     padded = pad(scaled, plan.padding)
     origin = provenance(model, StainSettings("cpu"), "benchmark", 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from math import inf
 from typing import Any
@@ -128,6 +129,15 @@ def free_memory(device: torch.device) -> float:
         return inf
     reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return float(torch.cuda.mem_get_info(device)[0] + reserve)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory that is not used any more back to the device; nothing to one that is lost."""
+    with suppress(RuntimeError):  # it would hide the error that says so
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif device.type == "mps":
+            torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,13 +11,20 @@ from torch import Tensor
 
 from napari_mitostain.config import StainSettings
 from napari_mitostain.errors import DeviceError
-from napari_mitostain.model.device import Images, choose_device, choose_stain_dtype, free_memory, streams_of
+from napari_mitostain.model.device import (
+    Images,
+    choose_device,
+    choose_stain_dtype,
+    free_memory,
+    release_memory,
+    streams_of,
+)
 from napari_mitostain.model.device_scaling import memory_of
 from napari_mitostain.model.download import Download, Fetched, Here
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.scaler import PLANES_WAITING, Scaler
 from napari_mitostain.model.strips import stain_in_strips
-from napari_mitostain.tiling import pad
+from napari_mitostain.tiling import Plan, pad, plan_tiles
 
 _TILE, _LARGE_TILE = 1024, 4096
 """Side of a core: of a large one a tenth is halo, of a small one two fifths. The small one takes less than 1 GB; the
@@ -101,6 +108,11 @@ class Predictor:
         self.room = int(min(_TOGETHER, window, for_scaling / memory_of(1, PLANES_WAITING)))
         return for_scaling
 
+    def plan(self, shape: tuple[int, ...]) -> Plan:
+        """Return how a plane of a shape is best cut."""
+        height, width = shape
+        return plan_tiles((height, width), self.tile_for((height, width)), self.model.geometry)
+
     def tile_for(self, shape: tuple[int, int]) -> int:
         """Return the side of the cores that a plane is cut into, if it is; a tile of the settings is that of all."""
         if self._is_exact:
@@ -164,8 +176,7 @@ class Predictor:
 
     def release_memory(self) -> None:
         """Give memory that the device holds in reserve back to it."""
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.device)
 
 
 def _used_here(images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_mitostain.config import ScalingSettings
 from napari_mitostain.image import PlaneContrast, scale_brightfield
-from napari_mitostain.model.device import Images, is_out_of_memory, streams_of
+from napari_mitostain.model.device import Images, is_out_of_memory, release_memory, streams_of
 from napari_mitostain.model.device_scaling import detail_of_part, memory_of, scale_planes, travels_as_it_is, uploaded
 from napari_mitostain.tiling import Box
 
@@ -94,7 +94,7 @@ class Scaler:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        torch.cuda.empty_cache()
+        release_memory(self._device)
         return None
 
     def _here(self, planes: Sequence[NDArray[Any]]) -> tuple[Images, list[bool]]:

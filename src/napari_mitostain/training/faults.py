@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 from napari_mitostain.errors import DeviceError, FileError, MitostainError
 from napari_mitostain.model.device import is_out_of_memory
@@ -68,12 +66,3 @@ def folder_there(path: Path) -> Iterator[None]:
             f"Expected the run's folder {path}, got none: it was deleted or renamed while the run trained; put it back "
             "and resume the run, or start a new one."
         ) from error
-
-
-def release_memory(device: torch.device) -> None:
-    """Give memory that is not used any more back to the device; nothing to one that is lost."""
-    with suppress(RuntimeError):  # it would hide the error that says so
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif device.type == "mps":
-            torch.mps.empty_cache()

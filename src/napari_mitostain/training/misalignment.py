@@ -13,7 +13,7 @@ from napari_mitostain.events import Finding
 from napari_mitostain.model.device import as_trained
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.tiling import plan_tiles, stitched
+from napari_mitostain.tiling import stitched
 from napari_mitostain.training.alignment import Peak, Surface, added, correlation, peak_of, texture
 from napari_mitostain.training.pair import Box, Frame, Pair
 from napari_mitostain.training.stacks import shared_boxes
@@ -122,8 +122,7 @@ class Misalignment:
         assert self._model is not None
         if self._predictor is None:
             self._predictor = Predictor(self._model, as_trained(self._settings))
-        shape = frame.shape
-        plan = plan_tiles(shape, self._predictor.tile_for(shape), self._model.geometry)
+        plan = self._predictor.plan(frame.brightfield.shape)
         return stitched(frame.brightfield, plan, self._predictor)
 
 

@@ -41,12 +41,6 @@ class Frame:
     threshold: float
     is_finite: bool = True
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        height, width = self.brightfield.shape
-        return height, width
-
     def cut(self, box: Box) -> Frame:
         """Return a part of the frame, without copying it."""
         return replace(self, brightfield=self.brightfield[box], target=self.target[box])

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from napari_mitostain.errors import DeviceError, TrainingError
 from napari_mitostain.events import EpochDone, Event, Notice, RunStarted, StepDone
-from napari_mitostain.model.device import choose_dtype, is_out_of_memory
+from napari_mitostain.model.device import choose_dtype, is_out_of_memory, release_memory
 from napari_mitostain.prefetching import prefetched
 from napari_mitostain.training.checkpoints import Progress, save_run
 from napari_mitostain.training.distributed import ALONE, World
 from napari_mitostain.training.epoch_losses import EpochLosses
-from napari_mitostain.training.faults import device_there, release_memory
+from napari_mitostain.training.faults import device_there
 from napari_mitostain.training.keeping import Keeper, Kept
 from napari_mitostain.training.pair import Frames
 from napari_mitostain.training.patches import Batch, batches_of_epoch, steps_per_epoch

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_mitostain.config import TrainSettings
-from napari_mitostain.model.device import is_out_of_memory
+from napari_mitostain.model.device import is_out_of_memory, release_memory
 from napari_mitostain.training.distributed import ALONE, World
 from napari_mitostain.training.patches import Batch
 from napari_mitostain.training.players import Players
@@ -75,7 +75,7 @@ class Stepper:
         """Give the memory of what was recorded back; the next step is recorded anew."""
         if self._recorded is not None:
             self._recorded = None
-            torch.cuda.empty_cache()
+            release_memory(self._players.device)
 
     def _step(self, batch: Batch) -> Tensor:
         there = batch.to(self._players.device)
@@ -109,5 +109,5 @@ class Stepper:
             self._records, self._players.judged = False, None
             for optimizer in self._players.optimizers().values():
                 optimizer.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
+        release_memory(self._players.device)
         return None

@@ -13,12 +13,12 @@ from napari_mitostain.config import TrainSettings
 from napari_mitostain.errors import TrainingError
 from napari_mitostain.events import PASSING, Event, Finding
 from napari_mitostain.model.card import SAME_SIZE
-from napari_mitostain.model.device import choose_device
+from napari_mitostain.model.device import choose_device, release_memory
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.training.check import Checked, check_pairs
 from napari_mitostain.training.checkpoints import Progress, load_run, save_run
 from napari_mitostain.training.distributed import World, joined
-from napari_mitostain.training.faults import device_there, folder_there, release_memory
+from napari_mitostain.training.faults import device_there, folder_there
 from napari_mitostain.training.pair import Frames, Pair
 from napari_mitostain.training.pairs import Opened, open_pairs
 from napari_mitostain.training.players import Players, new_players

@@ -16,7 +16,7 @@ from napari_mitostain.model.device import as_trained
 from napari_mitostain.model.loading import Model
 from napari_mitostain.model.predictor import Predictor
 from napari_mitostain.scoring import Scores, ceiling, constant_baseline, mean_scores, score, variance_baseline
-from napari_mitostain.tiling import plan_tiles, stitch
+from napari_mitostain.tiling import stitch
 from napari_mitostain.training.faults import device_there
 from napari_mitostain.training.pair import Box, Frame, Frames, Pair
 from napari_mitostain.training.patches import Batch
@@ -115,8 +115,7 @@ class Validator:
 
     def _stained(self, frame: Frame, predictor: Predictor, done: int) -> Generator[Event, None, Stained]:
         """Stain a plane, with an event after each tile: a large one takes many seconds."""
-        shape = frame.shape
-        plan = plan_tiles(shape, predictor.tile_for(shape), predictor.model.geometry)
+        plan = predictor.plan(frame.brightfield.shape)
         stain = np.empty(plan.shape, np.float32)
         with device_there("validation"):
             for tile, core in stitch(frame.brightfield, plan, predictor):

@@ -84,8 +84,15 @@ def open_complete(path: Path, like: Stack, provenance: Provenance) -> CompleteIm
 
 def _identity(like: Stack, provenance: Provenance) -> str:
     """Return a digest of everything that a stain and its records depend on, beside the pixels."""
-    task = [provenance.software, provenance.to_json(), like.axes, like.shape, str(like.data.dtype), dict(like.scale)]
-    task.append(DIGESTS)
+    task = [
+        DIGESTS,
+        provenance.software,
+        provenance.to_json(),
+        like.axes,
+        like.shape,
+        str(like.data.dtype),
+        dict(like.scale),
+    ]
     return hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()
 
 
