@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -99,11 +100,21 @@ def joined(device: torch.device) -> Iterator[tuple[World, torch.device]]:
         return
     if device.type == "cuda":
         device = _own_gpu(int(os.environ.get("LOCAL_RANK", "0")))
+    _import_what_takes_the_group()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size()), device
     finally:
         dist.destroy_process_group()
+
+
+def _import_what_takes_the_group() -> None:
+    """Import now the module whose functions take the group that there is when it is imported as their default.
+
+    A step imports it by way of the optimiser. From then on the group outlives `destroy_process_group`, and its threads
+    the interpreter, which now and then ends in an abort (pytorch/pytorch#190489).
+    """
+    importlib.import_module("torch.distributed.nn.functional")
 
 
 def _own_gpu(number: int) -> torch.device:
