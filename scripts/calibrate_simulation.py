@@ -57,7 +57,7 @@ def main() -> None:
     }
     if options.brightfield is not None:
         real = [np.asarray(Picture.open(path)) for path in sorted(options.brightfield.iterdir())]
-        crops = [crop for pair in pairs for crop in crops_with_mitochondria(pair.brightfield[0], pair.mitochondria[0])]
+        crops = [pair.brightfield[0][crop] for pair in pairs for crop in crops_with_mitochondria(pair.mitochondria[0])]
         tables["brightfield"] = measured(real, of_brightfield), measured(crops, of_brightfield)
     for name, (real_values, simulated) in tables.items():
         print_table(name, real_values, simulated)
@@ -126,12 +126,12 @@ def of_brightfield(image: Plane) -> dict[str, Any]:
     }
 
 
-def crops_with_mitochondria(brightfield: NDArray[Any], mitochondria: NDArray[Any]) -> list[NDArray[Any]]:
+def crops_with_mitochondria(mitochondria: NDArray[Any]) -> list[tuple[slice, slice]]:
     """Cut a field into crops, and keep those of which a fifth is mitochondria, as the real pairs were chosen."""
     bright = mitochondria >= mitochondria.mean() + mitochondria.std()
-    starts = range(0, len(brightfield) - _CROP + 1, _CROP)
+    starts = range(0, len(mitochondria) - _CROP + 1, _CROP)
     places = [np.s_[row : row + _CROP, column : column + _CROP] for row in starts for column in starts]
-    return [brightfield[place] for place in places if bright[place].mean() >= 0.2]
+    return [place for place in places if bright[place].mean() >= 0.2]
 
 
 def noise_level(image: Plane) -> float:
