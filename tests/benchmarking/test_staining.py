@@ -72,8 +72,10 @@ def test_sizes_double_and_planes_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {(500, 256), (1, 16384)} <= set(stained)
 
 
-@pytest.mark.parametrize("name", ["in_memory", "tiff_to_tiff", "zarr_to_zarr"])
-def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "planes"), [*((way, 1) for way in staining.WAYS), *((way, 3) for way in staining.STACKS)]
+)
+def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, name: str, planes: int) -> None:
     ran = list[int]()
     network = Predictor.stained
 
@@ -83,22 +85,23 @@ def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(Predictor, "stained", counted)
     plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
-    with staining._files(plane, tiny_model) as folder:
-        contestant = staining._end_to_end(folder, plane, tiny_model, StainSettings("cpu"))[name]
+    with staining._files(plane, 3, tiny_model) as folder:
+        contestant = staining._end_to_end(folder, plane, 3, tiny_model, StainSettings("cpu"))[name]
         for rounds in (1, 2, 3):
             contestant()
-            assert len(ran) == rounds
+            assert len(ran) == rounds * planes
 
 
-def test_a_stack_counts_for_each_of_its_planes(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    times = {"in_memory": 2.0, "tiff_to_tiff": 4.0, "zarr_to_zarr": 8.0, "bare_network": 1.0, "stack_in_memory": 8.0}
-    found = staining._ratios([times], 100, 1e9)
-    assert found["in_memory_throughput_over_bare_network"] == 0.5
-    assert found["stack_in_memory_throughput_over_bare_network"] == staining.STACK / 8
-    monkeypatch.setattr(staining, "choose_device", lambda _: torch.device("meta"))  # any but the processor
-    plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
-    stained = list[tuple[int, ...]]()
-    monkeypatch.setattr(staining, "stain", lambda image, *_: stained.append(image.shape))
-    with staining._files(plane, tiny_model) as folder:
-        staining._end_to_end(folder, plane, tiny_model, StainSettings("cpu"))["stack_in_memory"]()
-    assert stained == [(staining.STACK, 48, 40)]
+def test_a_stack_counts_for_each_of_its_planes() -> None:
+    times = dict.fromkeys((*staining.WAYS, *staining.STACKS), 8.0) | {"bare_network": 1.0}
+    found = staining._ratios([times], 100, 5, 1e9)
+    assert [found[f"{way}_throughput_over_bare_network"] for way in staining.WAYS] == [1 / 8] * 3
+    assert [found[f"{way}_throughput_over_bare_network"] for way in staining.STACKS] == [5 / 8] * 2
+
+
+@pytest.mark.parametrize(
+    ("side", "device", "planes"), [(256, "cpu", 16), (1024, "cpu", 4), (8192, "cpu", 2), (8192, "meta", 16)]
+)
+def test_a_stack_is_no_longer_than_a_processor_has_time_for(side: int, device: str, planes: int) -> None:
+    plane = np.broadcast_to(np.uint8(0), (side, side))
+    assert staining._planes_of_stack(plane, torch.device(device)) == planes

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
 
 from napari_mitostain.benchmarking.opponents import bandwidth, bare_network, monai_window, plain_network, seam_errors
@@ -29,8 +30,9 @@ from napari_mitostain.tiling import pad, stitched
 Contestants = dict[str, Callable[[], object]]
 
 WAYS = ("in_memory", "tiff_to_tiff", "zarr_to_zarr")
-STACK = 16
-"""Planes of the stack that a GPU stains in memory: there reading, scaling and fetching overlap with the network."""
+STACKS = ("stack_in_memory", "stack_zarr_to_zarr")
+STACK, _STACK_PIXELS = 16, 2**22
+"""Planes of the stack, and pixels that they may have on a processor: planes share what a file costs."""
 STAGES = ("read", "scale", "network", "stitch", "write")
 
 
@@ -53,20 +55,21 @@ def benchmark_staining(
         Median seconds of "in_memory", "tiff_to_tiff" and "zarr_to_zarr" (read, scale, tile, predict, stitch, write), of
         each stage alone (reading and writing OME-Zarr), of "bare_network" (the plane as a whole, batch norms folded,
         channels last, in the same precision) and, with MONAI installed, "monai" (256-pixel windows, 25 % overlap,
-        gaussian, the same network, without reading, scaling or writing), with OpenVINO, "in_memory_openvino", on a GPU
-        "stack_in_memory", a stack of `STACK` such planes; the
-        median over the rounds of the ratios of pixels a second, above 1 if staining is ahead; the seconds as a multiple
-        of a copy of the stain through memory; and by how much tiles of 256 pixels, and MONAI's windows, differ from
-        the whole plane in float32.
+        gaussian, the same network, without reading, scaling or writing), with OpenVINO, "in_memory_openvino", and of a
+        stack of "planes" such planes, "stack_in_memory" and "stack_zarr_to_zarr"; the median over the rounds of the
+        ratios of pixels a second, above 1 if staining is ahead; the seconds as a multiple of a copy of the stain
+        through memory; and by how much tiles of 256 pixels, and MONAI's windows, differ from the whole plane in
+        float32.
     """
     model = load_model()
     predictor = Predictor(model, settings)
     plane = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
     scaled = scale_brightfield(plane, model.card.scaling)
     network = plain_network(model, predictor.device, predictor.dtype)
-    with _files(plane, model) as folder:
+    planes = _planes_of_stack(plane, predictor.device)
+    with _files(plane, planes, model) as folder:
         contestants = {
-            **_end_to_end(folder, plane, model, settings),
+            **_end_to_end(folder, plane, planes, model, settings),
             "bare_network": bare_network(network, scaled, model.geometry.stride),
             **_stages(folder, predictor, plane, scaled),
         }
@@ -76,42 +79,56 @@ def benchmark_staining(
     return {
         "height": shape[0],
         "width": shape[1],
+        "planes": planes,
         "repeats": repeats,
         "device": str(predictor.device),
         "dtype": str(predictor.dtype).removeprefix("torch."),
         **{f"{name}_seconds": median(times[name] for times in rounds) for name in rounds[0]},
-        **_ratios(rounds, plane.size, bandwidth()),
+        **_ratios(rounds, plane.size, planes, bandwidth()),
         **seam_errors(model, scaled),
     }
 
 
+def _planes_of_stack(plane: NDArray[np.uint8], device: torch.device) -> int:
+    return STACK if device.type != "cpu" else max(2, min(STACK, _STACK_PIXELS // plane.size))
+
+
 @contextmanager
-def _files(plane: NDArray[np.uint8], model: Model) -> Iterator[Path]:
-    """Make a folder with the plane as TIFF and as OME-Zarr."""
+def _files(plane: NDArray[np.uint8], planes: int, model: Model) -> Iterator[Path]:
+    """Make a folder with the plane as TIFF and as OME-Zarr, and a stack of such planes as OME-Zarr."""
     with tempfile.TemporaryDirectory() as name:
         folder, origin = Path(name), provenance(model, StainSettings("cpu"), "benchmark", 0)
         tifffile.imwrite(folder / "plane.tif", plane)
         with open_writer(folder / "plane.zarr", load_array(plane), origin) as writer:
             writer.write((), plane)
+        with open_writer(folder / "stack.zarr", load_array(_stack(plane, planes), "ZYX"), origin) as writer:
+            for number in range(planes):
+                writer.write((number,), plane)
         yield folder
 
 
-def _end_to_end(folder: Path, plane: NDArray[np.uint8], model: Model, settings: StainSettings) -> Contestants:
-    def between_files(suffix: str) -> None:
-        output = folder / f"stain{suffix}"
+def _stack(plane: NDArray[np.uint8], planes: int) -> NDArray[np.uint8]:
+    return np.broadcast_to(plane, (planes, *plane.shape))
+
+
+def _end_to_end(
+    folder: Path, plane: NDArray[np.uint8], planes: int, model: Model, settings: StainSettings
+) -> Contestants:
+    def between_files(name: str) -> None:
+        output = folder / f"stain of {name}"
         discard(output)  # or it would be proven to be there, and kept
-        for _ in stain_file(folder / f"plane{suffix}", output, model, settings):
+        for _ in stain_file(folder / name, output, model, settings):
             pass
 
     contestants: Contestants = {
         "in_memory": lambda: stain(plane, model, settings),
-        "tiff_to_tiff": lambda: between_files(".tif"),
-        "zarr_to_zarr": lambda: between_files(".zarr"),
+        "tiff_to_tiff": lambda: between_files("plane.tif"),
+        "zarr_to_zarr": lambda: between_files("plane.zarr"),
+        "stack_in_memory": lambda: stain(_stack(plane, planes), model, settings, "ZYX"),
+        "stack_zarr_to_zarr": lambda: between_files("stack.zarr"),
     }
-    if choose_device(settings.device).type != "cpu":
-        stack = np.broadcast_to(plane, (STACK, *plane.shape))
-        contestants["stack_in_memory"] = lambda: stain(stack, model, settings, "ZYX")
-    elif settings.backend == "torch" and find_spec("openvino") is not None:
+    is_processor = choose_device(settings.device).type == "cpu"
+    if is_processor and settings.backend == "torch" and find_spec("openvino") is not None:
         by_openvino = replace(settings, backend="openvino")
         contestants["in_memory_openvino"] = lambda: stain(plane, model, by_openvino)
     return contestants
@@ -137,20 +154,16 @@ def _stages(folder: Path, predictor: Predictor, plane: NDArray[np.uint8], scaled
     }
 
 
-def _ratios(rounds: Rounds, pixels: int, bytes_a_second: float) -> dict[str, float]:
-    """Return how staining does beside the bare network, MONAI and the memory."""
+def _ratios(rounds: Rounds, pixels: int, planes: int, bytes_a_second: float) -> dict[str, float]:
+    """Return how staining does beside the bare network, MONAI and the memory; stacks by the plane."""
     opponents = [name for name in ("bare_network", "monai") if name in rounds[0]]
+    counts = dict.fromkeys((*WAYS, "in_memory_openvino"), 1) | dict.fromkeys(STACKS, planes)
     result = {
-        f"{way}_throughput_over_{name}": median(times[name] / times[way] for times in rounds)
+        f"{way}_throughput_over_{name}": count * median(times[name] / times[way] for times in rounds)
         for name in opponents
-        for way in (*WAYS, "in_memory_openvino")
+        for way, count in counts.items()
         if way in rounds[0]
     }
-    if "stack_in_memory" in rounds[0]:
-        result |= {
-            f"stack_in_memory_throughput_over_{name}": STACK * median(t[name] / t["stack_in_memory"] for t in rounds)
-            for name in opponents
-        }
     a_copy = 2 * pixels * np.dtype(np.float32).itemsize / bytes_a_second  # the stain is read and written
     result["in_memory_over_copy"] = median(times["in_memory"] for times in rounds) / a_copy
     return result | {"memory_gb_a_second": bytes_a_second / 1e9}
