@@ -34,6 +34,7 @@ _GAINS = 2, 1
 """Brightfield is shown twice as bright as it is: real frames are dark."""
 
 _SHOWN = 192
+"""Side in pixels of what is shown of a crop beside others."""
 
 
 def main() -> None:
@@ -98,11 +99,6 @@ def _brightness(crop: NDArray[Any]) -> float:
 def _image(path: Path) -> NDArray[Any]:
     with Image.open(path) as image:
         return np.asarray(image)
-
-
-def _middle(image: NDArray[Any]) -> NDArray[Any]:
-    edge = (image.shape[0] - _SHOWN) // 2
-    return image[edge : edge + _SHOWN, edge : edge + _SHOWN]
 
 
 def save(rows: Sequence[Sequence[NDArray[Any]]], file: Path) -> None:
