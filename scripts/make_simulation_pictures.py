@@ -19,6 +19,7 @@ from PIL import Image
 
 from calibrate_simulation import crops_with_mitochondria
 from napari_mitostain.config import SimulationSettings
+from napari_mitostain.image.files import read_stack
 from napari_mitostain.simulation import simulate_pair
 from napari_mitostain.training.spec import PARTS
 from reproduction_figures import save_grid
@@ -83,7 +84,7 @@ def beside(real: Path, file: Path) -> None:
 
 def _real_crops(pairs: Path, series: str) -> list[NDArray[Any]]:
     names = sorted(path.name for path in (pairs / PARTS[0]).glob(f"*{series}_*"))
-    return [np.stack([_image(pairs / part / name) for part in PARTS]) for name in names]
+    return [np.stack([read_stack(pairs / part / name).read(()) for part in PARTS]) for name in names]
 
 
 def _simulated_crops(seed: int) -> list[NDArray[Any]]:
@@ -94,11 +95,6 @@ def _simulated_crops(seed: int) -> list[NDArray[Any]]:
 
 def _brightness(crop: NDArray[Any]) -> float:
     return float(crop[1].mean())
-
-
-def _image(path: Path) -> NDArray[Any]:
-    with Image.open(path) as image:
-        return np.asarray(image)
 
 
 def save(rows: Sequence[Sequence[NDArray[Any]]], file: Path) -> None:

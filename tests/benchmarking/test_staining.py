@@ -84,9 +84,9 @@ def test_every_round_stains(tiny_model: Model, monkeypatch: pytest.MonkeyPatch, 
         return network(predictor, *arguments)
 
     monkeypatch.setattr(Predictor, "stained", counted)
-    plane = np.random.default_rng(0).integers(0, 255, (48, 40), dtype=np.uint8)
-    with staining._files(plane, 3, tiny_model) as folder:
-        contestant = staining._end_to_end(folder, plane, 3, tiny_model, StainSettings("cpu"))[name]
+    stack = np.random.default_rng(0).integers(0, 255, (3, 48, 40), dtype=np.uint8)
+    with staining._files(stack, tiny_model) as folder:
+        contestant = staining._end_to_end(folder, stack, tiny_model, StainSettings("cpu"))[name]
         for rounds in (1, 2, 3):
             contestant()
             assert len(ran) == rounds * planes
@@ -104,4 +104,4 @@ def test_a_stack_counts_for_each_of_its_planes() -> None:
 )
 def test_a_stack_is_no_longer_than_a_processor_has_time_for(side: int, device: str, planes: int) -> None:
     plane = np.broadcast_to(np.uint8(0), (side, side))
-    assert staining._planes_of_stack(plane, torch.device(device)) == planes
+    assert staining._stack(plane, torch.device(device)).shape == (planes, side, side)

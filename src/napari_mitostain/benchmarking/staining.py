@@ -66,10 +66,10 @@ def benchmark_staining(
     plane = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
     scaled = scale_brightfield(plane, model.card.scaling)
     network = plain_network(model, predictor.device, predictor.dtype)
-    planes = _planes_of_stack(plane, predictor.device)
-    with _files(plane, planes, model) as folder:
+    stack = _stack(plane, predictor.device)
+    with _files(stack, model) as folder:
         contestants = {
-            **_end_to_end(folder, plane, planes, model, settings),
+            **_end_to_end(folder, stack, model, settings),
             "bare_network": bare_network(network, scaled, model.geometry.stride),
             **_stages(folder, predictor, plane, scaled),
         }
@@ -79,41 +79,36 @@ def benchmark_staining(
     return {
         "height": shape[0],
         "width": shape[1],
-        "planes": planes,
+        "planes": len(stack),
         "repeats": repeats,
         "device": str(predictor.device),
         "dtype": str(predictor.dtype).removeprefix("torch."),
         **{f"{name}_seconds": median(times[name] for times in rounds) for name in rounds[0]},
-        **_ratios(rounds, plane.size, planes, bandwidth()),
+        **_ratios(rounds, plane.size, len(stack), bandwidth()),
         **seam_errors(model, scaled),
     }
 
 
-def _planes_of_stack(plane: NDArray[np.uint8], device: torch.device) -> int:
-    return STACK if device.type != "cpu" else max(2, min(STACK, _STACK_PIXELS // plane.size))
-
-
-@contextmanager
-def _files(plane: NDArray[np.uint8], planes: int, model: Model) -> Iterator[Path]:
-    """Make a folder with the plane as TIFF and as OME-Zarr, and a stack of such planes as OME-Zarr."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, origin = Path(name), provenance(model, StainSettings("cpu"), "benchmark", 0)
-        tifffile.imwrite(folder / "plane.tif", plane)
-        with open_writer(folder / "plane.zarr", load_array(plane), origin) as writer:
-            writer.write((), plane)
-        with open_writer(folder / "stack.zarr", load_array(_stack(plane, planes), "ZYX"), origin) as writer:
-            for number in range(planes):
-                writer.write((number,), plane)
-        yield folder
-
-
-def _stack(plane: NDArray[np.uint8], planes: int) -> NDArray[np.uint8]:
+def _stack(plane: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
+    """Return a stack (Z, Y, X) of one plane again and again, as large as a device has time for."""
+    planes = STACK if device.type != "cpu" else max(2, min(STACK, _STACK_PIXELS // plane.size))
     return np.broadcast_to(plane, (planes, *plane.shape))
 
 
-def _end_to_end(
-    folder: Path, plane: NDArray[np.uint8], planes: int, model: Model, settings: StainSettings
-) -> Contestants:
+@contextmanager
+def _files(stack: NDArray[np.uint8], model: Model) -> Iterator[Path]:
+    """Make a folder with a plane of a stack as TIFF and as OME-Zarr, and the stack as OME-Zarr."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, origin = Path(name), provenance(model, StainSettings("cpu"), "benchmark", 0)
+        tifffile.imwrite(folder / "plane.tif", stack[0])
+        for file, image in (("plane.zarr", load_array(stack[0])), ("stack.zarr", load_array(stack, "ZYX"))):
+            with open_writer(folder / file, image, origin) as writer:
+                for index in image.planes():
+                    writer.write(index, image.read(index))
+        yield folder
+
+
+def _end_to_end(folder: Path, stack: NDArray[np.uint8], model: Model, settings: StainSettings) -> Contestants:
     def between_files(name: str) -> None:
         output = folder / f"stain of {name}"
         discard(output)  # or it would be proven to be there, and kept
@@ -121,16 +116,16 @@ def _end_to_end(
             pass
 
     contestants: Contestants = {
-        "in_memory": lambda: stain(plane, model, settings),
+        "in_memory": lambda: stain(stack[0], model, settings),
         "tiff_to_tiff": lambda: between_files("plane.tif"),
         "zarr_to_zarr": lambda: between_files("plane.zarr"),
-        "stack_in_memory": lambda: stain(_stack(plane, planes), model, settings, "ZYX"),
+        "stack_in_memory": lambda: stain(stack, model, settings, "ZYX"),
         "stack_zarr_to_zarr": lambda: between_files("stack.zarr"),
     }
     is_processor = choose_device(settings.device).type == "cpu"
     if is_processor and settings.backend == "torch" and find_spec("openvino") is not None:
         by_openvino = replace(settings, backend="openvino")
-        contestants["in_memory_openvino"] = lambda: stain(plane, model, by_openvino)
+        contestants["in_memory_openvino"] = lambda: stain(stack[0], model, by_openvino)
     return contestants
 
 
