@@ -166,6 +166,9 @@ def batches_of(monkeypatch: pytest.MonkeyPatch, room: int, pixels: int) -> list[
             super().__init__(model, settings)
             self.room = room
 
+        def planes_at_once(self, _: tuple[int, int]) -> int:  # as on a GPU
+            return 1
+
         def stained(self, windows: Images) -> Images:
             shapes.append(tuple(windows.shape))
             if math.prod(windows.shape) > pixels:

@@ -130,7 +130,10 @@ def test_resolutions_of_one_image_are_refused(tiny_model: Model, stack: np.ndarr
         stain([plane, plane[::2, ::2]], tiny_model, EXACT)
 
 
-def test_planes_are_loaded_one_at_a_time_and_once(tiny_model: Model, stack: np.ndarray) -> None:
+def test_planes_are_loaded_one_at_a_time_and_once(
+    tiny_model: Model, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     spy = Spy(stack)
     events = stain_stack(Stack(spy, "TCZYX"), tiny_model, EXACT, channel=1)
     assert spy.loads == []

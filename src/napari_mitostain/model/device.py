@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from napari_mitostain.config import Device, Precision, StainPrecision, StainSettings, TrainSettings
 from napari_mitostain.errors import DeviceError
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 Images = NDArray[Any] | Tensor
 """Images in the memory that they are computed in: of the processor, or of a GPU."""
@@ -109,15 +114,35 @@ def verifying_threads(bytes_each: float) -> int:
     return max(1, min(_HELPERS, torch.get_num_threads(), int(_HELD / bytes_each)))
 
 
+def with_threads(function: Callable[[S], T], threads: int) -> Callable[[S], T]:
+    """Return a function in which torch computes with so many threads, whichever thread calls it.
+
+    `torch.set_num_threads` would change the number for all threads that are still to begin.
+    """
+
+    def limited(item: S) -> T:
+        torch.get_num_threads()  # a thread that is new to torch gets its number here, and not after the next line
+        with _thread_pools().limit(limits=threads, user_api="openmp"):
+            return function(item)
+
+    return limited
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
 @cache
 def streams_of(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
     """Return what a CUDA GPU scales on, and what it sends stains with, while it computes others; None for others.
 
-    They are the same for all, since memory that was used on one stream is kept for that stream.
+    They are the same for all, since memory that was used on one stream is kept for that stream. What they do comes
+    first: each of many small steps would else wait for a large one of the network.
     """
     if device.type != "cuda":
         return None
-    return torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return torch.cuda.Stream(device, priority=-1), torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
 
 
 def free_memory(device: torch.device) -> float:

@@ -37,6 +37,9 @@ tiles, the planes of usual cameras would take a tenth to a third more time."""
 _TOGETHER = 2048**2
 """Pixels of small planes that are stained together: more are no faster, and leave nothing to do at the same time."""
 
+_MEMORY_HERE = 2**29
+"""Bytes that planes may take together which the threads of a processor stain at the same time."""
+
 _NUMBERS = 6
 """That a pixel of a window takes for each base channel while it passes through a whole network; 5 were measured."""
 
@@ -102,8 +105,7 @@ class Predictor:
         largest = (max(self.tile, _LARGE_TILE) + halos) ** 2
         memory = free_memory(self.device) / 2 if memory_gb is None else memory_gb * 1e9
         for_scaling = memory * _FOR_SCALING
-        a_pixel = _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
-        window = int(min(largest, memory * (1 - _FOR_SCALING) / a_pixel))
+        window = int(min(largest, memory * (1 - _FOR_SCALING) / self._bytes_a_pixel))
         self.tile = min(self.tile, max(stride, (isqrt(window) - halos) // stride * stride))
         self.room = int(min(_TOGETHER, window, for_scaling / memory_of(1, PLANES_WAITING)))
         return for_scaling
@@ -121,6 +123,20 @@ class Predictor:
         is_quick = self.device.type == "cpu" and self.dtype == torch.bfloat16 and self._openvino is None
         most = max(window, _WHOLE) if is_quick else window
         return max(self.tile, *shape) if shape[0] * shape[1] <= most else self.tile
+
+    def planes_at_once(self, shape: tuple[int, int]) -> int:
+        """Return how many planes of a shape several threads are best given, one each: as many as memory takes.
+
+        Threads that share a plane wait for the slowest of them after every layer. OpenVINO shares a plane out better,
+        a GPU has threads of its own, and planes that are cut come tile by tile.
+        """
+        if self.device.type != "cpu" or self._openvino is not None or self.tile_for(shape) < max(shape):
+            return 1
+        return max(1, min(torch.get_num_threads(), _MEMORY_HERE // (self._bytes_a_pixel * shape[0] * shape[1])))
+
+    @property
+    def _bytes_a_pixel(self) -> int:
+        return _NUMBERS * self.model.generator.base_channels * self.dtype.itemsize
 
     def __call__(self, windows: Images) -> NDArray[np.float32]:
         """Stain scaled brightfield (h, w) or (B, h, w), h and w multiples of the stride; values in [0, 1]."""

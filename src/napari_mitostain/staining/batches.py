@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from napari_mitostain.events import Notice
 from napari_mitostain.image import PlaneIndex, Stack, fill_non_finite
-from napari_mitostain.model.device import Images
+from napari_mitostain.model.device import Images, helping_threads, with_threads
 from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.prefetching import concurrently
+from napari_mitostain.prefetching import concurrently, one_behind, prefetched
 from napari_mitostain.staining.messages import plane_name
 from napari_mitostain.staining.resampling import resampled, resampled_shape
 from napari_mitostain.staining.tiler import Mosaic, PlaneTiler, StainedTiles
@@ -54,6 +57,38 @@ class Batch:
 
 Part = tuple[Batch, StainedTiles | Notice | None]
 """What became of a batch: a tile of it, a notice, or that there is nothing to stain."""
+
+
+def parts(
+    stack: Stack, predictor: Predictor, indices: Sequence[PlaneIndex], zoom: float
+) -> Generator[Part, None, None]:
+    """Read, scale and stain planes in their order, as suits the device.
+
+    A GPU stains batches, while threads read and scale those that follow; the threads of a processor have a plane each,
+    where several are small enough.
+    """
+    tiler, shape = PlaneTiler(predictor), resampled_shape(stack.plane_shape, zoom)
+    together = tiler.at_once(shape)
+    helpers = 0
+    if len(indices) > together:
+        a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
+        helpers = helping_threads(predictor.device, together * math.prod(stack.plane_shape) * a_pixel)
+    workers = min(len(indices), predictor.planes_at_once(shape))
+
+    def stained(some: Sequence[PlaneIndex]) -> Iterator[Part]:
+        return begun(stack, scaled_batches(stack, predictor, tiler, some, zoom, 0), tiler)
+
+    def alone(index: PlaneIndex) -> list[Part]:
+        return list(stained([index]))
+
+    if helpers:
+        with closing(prefetched(scaled_batches(stack, predictor, tiler, indices, zoom, helpers))) as ahead:
+            yield from one_behind(begun(stack, ahead, tiler))
+    elif workers > 1:
+        with closing(concurrently(with_threads(alone, torch.get_num_threads() // workers), indices, workers)) as done:
+            yield from chain.from_iterable(done)
+    else:
+        yield from stained(indices)
 
 
 def scaled_batches(

@@ -22,11 +22,10 @@ from napari_mitostain.model.device import choose_device, helping_threads
 from napari_mitostain.model.library import DEFAULT_MODEL
 from napari_mitostain.model.loading import Model, load_model
 from napari_mitostain.model.predictor import Predictor
-from napari_mitostain.prefetching import concurrently, one_behind, prefetched
-from napari_mitostain.staining.batches import Part, begun, scaled_batches
+from napari_mitostain.prefetching import concurrently
+from napari_mitostain.staining.batches import Part, parts
 from napari_mitostain.staining.messages import about_empty, no_contrast
-from napari_mitostain.staining.resampling import box_in_plane, fitted, resampled_shape
-from napari_mitostain.staining.tiler import PlaneTiler
+from napari_mitostain.staining.resampling import box_in_plane, fitted
 
 MOST_ZOOM = 16.0
 """Resampling beyond it means a wrong pixel size, and planes that no memory holds."""
@@ -129,27 +128,18 @@ def stain_stack(
         yield Notice(message=f"Not resampled: the pixel size {unknown} is unknown.")
         zoom = 1.0
     blank: list[PlaneIndex] = []
-    tiler = PlaneTiler(predictor)
-    together = tiler.at_once(resampled_shape(stack.plane_shape, zoom))
-    a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
-    bytes_each = together * math.prod(stack.plane_shape) * a_pixel
-    helpers = 0 if len(indices) <= together else helping_threads(predictor.device, bytes_each)
-    batches = scaled_batches(stack, predictor, tiler, indices, zoom, helpers)
-    if helpers:
-        with closing(prefetched(batches)) as ahead:
-            yield from _stained(stack, one_behind(begun(stack, ahead, tiler)), zoom, len(indices), blank)
-    else:
-        yield from _stained(stack, begun(stack, batches, tiler), zoom, len(indices), blank)
+    with closing(parts(stack, predictor, indices, zoom)) as found:
+        yield from _stained(stack, found, zoom, len(indices), blank)
     if blank and len(blank) == len(indices):
         raise no_contrast(stack, blank)
     if blank:
         yield Notice(message=about_empty(stack, blank))
 
 
-def _stained(stack: Stack, parts: Iterator[Part], zoom: float, total: int, blank: list[PlaneIndex]) -> Iterator[Event]:
+def _stained(stack: Stack, found: Iterator[Part], zoom: float, total: int, blank: list[PlaneIndex]) -> Iterator[Event]:
     """Turn tiles into events; planes without contrast are noted in `blank`."""
     done, whole = 0, (slice(0, stack.plane_shape[0]), slice(0, stack.plane_shape[1]))
-    for batch, part in parts:
+    for batch, part in found:
         if isinstance(part, Notice):
             yield part
             continue

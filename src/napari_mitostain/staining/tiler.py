@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -73,13 +74,17 @@ class Mosaic:
 
 
 class PlaneTiler:
-    """Stains planes tile by tile, with fewer at once and then smaller tiles once memory does not suffice."""
+    """Stains planes tile by tile, with fewer at once and then smaller tiles once memory does not suffice.
+
+    Several threads may share one: what a thread learns of the memory holds for all.
+    """
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self._geometry = predictor.model.geometry
         self._tile: int | None = None  # until memory does not suffice for what the predictor prefers
         self._most = sys.maxsize
+        self._learning = threading.Lock()
 
     def at_once(self, shape: tuple[int, int]) -> int:
         """Return how many planes of a shape are best stained together: one, unless they are small for the device."""
@@ -100,41 +105,47 @@ class PlaneTiler:
         first = 0
         while first < len(planes):
             some = planes[first : first + self._most]
+            side = self._side(some.shape[1:], within)
             try:
-                for core, stain, fraction in self._tiles(some, within):
+                for core, stain, fraction in self._tiles(some, side, within):
                     yield StainedTiles(first, core, stain, (first + fraction * len(some)) / len(planes))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                notice = self._go_on_with_less(some.shape, within, error)
+                with self._learning:
+                    notice = self._go_on_with_less(some.shape, side, error)
             else:
                 first += len(some)
                 continue
             # Out here: while the error is handled, its traceback holds the tensors of the forward that failed.
             self._predictor.release_memory()
-            yield notice
+            if notice is not None:
+                yield notice
 
-    def _tiles(self, planes: Images, within: Box | None) -> Iterator[tuple[Box, Fetched, float]]:
+    def _tiles(self, planes: Images, side: int, within: Box | None) -> Iterator[tuple[Box, Fetched, float]]:
         """Yield core, stain (B, h, w) and the part that is done, tile by tile."""
         height, width = planes.shape[1:]
-        plan = plan_tiles((height, width), self._side((height, width), within), self._geometry, within)
+        plan = plan_tiles((height, width), side, self._geometry, within)
         found = stitch(planes, plan, self._predictor.stained, padded=self._predictor.padded)
         for done, (tile, stain) in enumerate(found, start=1):
             yield tile.core, self._predictor.fetched(stain), done / len(plan.tiles)
 
-    def _side(self, shape: tuple[int, int], within: Box | None = None) -> int:
+    def _side(self, shape: Sequence[int], within: Box | None = None) -> int:
         """Return the side of a core; beside a block there is more in memory than beside a plane, so it is cut."""
         if self._tile is not None:
             return self._tile
-        return self._predictor.tile_for(shape) if within is None else self._predictor.tile
+        height, width = shape
+        return self._predictor.tile_for((height, width)) if within is None else self._predictor.tile
 
-    def _go_on_with_less(self, shape: Sequence[int], within: Box | None, error: Exception) -> Notice:
-        """Halve the planes at once, then the tile, unless there is no smaller one."""
+    def _go_on_with_less(self, shape: Sequence[int], side: int, error: Exception) -> Notice | None:
+        """Halve the planes at once, then the side of the tile, unless there is no smaller one; None if it has been."""
         (count, height, width), stride = shape, self._geometry.stride
         if count > 1:
             self._most = count // 2
             return Notice(message=f"Not enough memory for {count} planes at once, going on with {self._most}.")
-        side = min(self._side((height, width), within), max(height, width))
+        if self._tile is not None and self._tile < side:
+            return None
+        side = min(side, max(height, width))
         side = -(-side // stride) * stride  # as the plan rounds it
         if side == stride:
             raise DeviceError(

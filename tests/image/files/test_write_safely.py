@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import zarr
 from PIL import Image
 
 from napari_mitostain.errors import FileError, ImageError
@@ -81,7 +80,7 @@ def full(*_: object, **__: object) -> Any:
 def fill_disk_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the call that brings the bytes of this format to the disk fail as on a full one."""
     if name.endswith("zarr"):
-        monkeypatch.setattr(zarr.storage.LocalStore, "set", full)
+        monkeypatch.setattr(Path, "write_bytes", full)
     elif name.endswith("png"):
         monkeypatch.setattr(Image.Image, "save", full)
     else:

@@ -16,6 +16,7 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.formats import ZARR_MARKERS, is_zarr
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.units import physical_scale
+from napari_mitostain.image.files.zarr_here import ArrayHere
 from napari_mitostain.image.plane import AXES, UNITS, Stack, guess_axes
 
 _LETTER_OF = {"time": "T", "channel": "C"}
@@ -46,7 +47,9 @@ def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     letters = _letters([{"name": name or ""} for name in names]) if isinstance(names, Sequence) else ""
     named = len(set(letters)) == array.ndim and set(letters) <= set(AXES)
-    return Stack(FileArray(path, array), letters if named else guess_axes(array.shape, path.name), name=path.name)
+    return Stack(
+        FileArray(path, ArrayHere(array)), letters if named else guess_axes(array.shape, path.name), name=path.name
+    )
 
 
 def _read_image(path: Path, group: zarr.Group) -> Stack:
@@ -63,7 +66,7 @@ def _read_image(path: Path, group: zarr.Group) -> Stack:
         letter: _spacing(letter, axis, step) for letter, axis, step in zip(_letters(named), named, steps, strict=True)
     }
     scale = {axis: value for axis, value in physical_scale(spacings).items() if axis in axes}
-    return Stack(FileArray(path, array, dropped), axes, scale, path.name, _channels(attributes), others)
+    return Stack(FileArray(path, ArrayHere(array), dropped), axes, scale, path.name, _channels(attributes), others)
 
 
 def _first_image(path: Path, group: zarr.Group) -> tuple[zarr.Group, Mapping[str, Any], int]:

@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
+from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, write_chunks
 from napari_mitostain.image.plane import UNITS, Box, PlaneIndex
 
 _TYPES = {"T": "time", "C": "channel"}
 _CHUNK = 1024
 """Side of a chunk in pixels: 4 MB before compression."""
-
-_CODEC = BloscCodec(cname="lz4", shuffle="bitshuffle")
-"""Four times as fast as zarr's own choice; stains, which are rounded (`Predictor.stained`), take as little room."""
 
 
 class ZarrWriter(StackWriter):
@@ -50,25 +47,28 @@ class ZarrWriter(StackWriter):
             shape=self._shape,
             dtype="float32",
             chunks=(*(1 for _ in self._shape[:-2]), min(height, _CHUNK), min(width, _CHUNK)),
-            compressors=_CODEC,
+            compressors=CODEC,
             fill_value=0,
             dimension_names=list(self._axes.lower()),
         )
 
     def _open(self) -> None:
-        """Open the array; zarr would first look, in one thread for all, whether all numbers of a chunk are zero."""
-        self._array = zarr.open_array(self._partial, path="0", mode="r+").with_config({"write_empty_chunks": True})
+        """Open the array."""
+        self._array = zarr.open_array(self._partial, path="0", mode="r+")
 
     def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Write chunks of a plane."""
-        where: tuple[int | slice, ...] = (*position, *box)
-        self._array[where] = values
+        height, width = self._array.chunks[-2:]
+        if are_chunks(box, (height, width), self._shape[-2:]):
+            write_chunks(self._partial / "0", (height, width), position, box, values)
+        else:
+            where: tuple[int | slice, ...] = (*position, *box)
+            self._array[where] = values
         return values
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read chunks of a plane."""
-        where: tuple[int | slice, ...] = (*position, *box)
-        return np.asarray(self._array[where])
+        return np.asarray(ArrayHere(self._array)[*position, *box])
 
     def _finish(self) -> None:
         """Do nothing: zarr writes chunks at once."""

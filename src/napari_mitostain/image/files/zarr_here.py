@@ -1,0 +1,122 @@
+"""zarr arrays that are read and written by the thread that asks for it.
+
+zarr passes each of its steps on to another thread and waits for it, which costs a small chunk several times what it
+takes, and lets all threads that read or write wait for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from asyncio import Future
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import zarr
+from imagecodecs import blosc_encode
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from napari_mitostain.image.files.atomic import discard
+from napari_mitostain.image.plane import Box, PlaneIndex
+
+T = TypeVar("T")
+Chunk = tuple[int, int]
+
+_LEVEL = 5
+
+CODEC = BloscCodec(typesize=4, cname="lz4", clevel=_LEVEL, shuffle="bitshuffle")
+"""Four times as fast as zarr's own choice; stains, which are rounded (`Predictor.stained`), take as little room."""
+
+
+class ArrayHere:
+    """A zarr array that is read by the thread that asks for a part of it."""
+
+    def __init__(self, array: zarr.Array[Any]) -> None:
+        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
+        """Read a part, chunk after chunk."""
+        if _has_loop():
+            return self._array[key]
+        with asyncio.Runner(loop_factory=_LoopHere) as runner:
+            return runner.run(self._array.async_array.getitem(key))
+
+
+def _has_loop() -> bool:
+    """Tell whether this thread runs an event loop, as that of a notebook does; it cannot run another."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class _LoopHere(asyncio.SelectorEventLoop):
+    """An event loop that does at once what it is to pass on to other threads."""
+
+    def run_in_executor(self, _: object, function: Callable[..., T], *args: Any) -> Future[T]:  # type: ignore[override]
+        future: Future[T] = self.create_future()
+        try:
+            future.set_result(function(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def are_chunks(box: Box, chunk: Chunk, shape: tuple[int, ...]) -> bool:
+    """Tell whether a box in a plane of a shape is made of whole chunks, those that the plane's end cuts included."""
+    return all(
+        side.start % length == 0 and (side.stop % length == 0 or side.stop == size)
+        for side, length, size in zip(box, chunk, shape, strict=True)
+    )
+
+
+def write_chunks(array: Path, chunk: Chunk, position: PlaneIndex, box: Box, values: NDArray[np.float32]) -> None:
+    """Write whole chunks of a plane as zarr does; each appears once it is complete.
+
+    Parameters
+    ----------
+    array : Path
+        Folder of an array of version 3, float32 in chunks of one plane, compressed by `CODEC`.
+    chunk : tuple of int
+        Height and width of a chunk.
+    position : tuple of int
+        Of the plane.
+    box : tuple of slice
+        For which `are_chunks` is true.
+    values : ndarray of float32
+        What comes there.
+
+    Raises
+    ------
+    OSError
+    """
+    for number, part in _cut(values, chunk, box):
+        file = array.joinpath("c", *map(str, (*position, *number)))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
+        try:
+            partial.write_bytes(_compressed(part))
+            partial.replace(file)
+        except BaseException:
+            discard(partial)
+            raise
+
+
+def _compressed(numbers: Any) -> bytes | bytearray:
+    return blosc_encode(numbers, _LEVEL, compressor="lz4", shuffle="bitshuffle", typesize=4, numthreads=1)
+
+
+def _cut(values: NDArray[np.float32], chunk: Chunk, box: Box) -> Iterator[tuple[tuple[int, int], NDArray[np.float32]]]:
+    """Yield the number and the numbers of each chunk in a box; one that the plane's end cuts goes on with zeros."""
+    height, width = chunk
+    for top, left in product(range(0, values.shape[0], height), range(0, values.shape[1], width)):
+        part = values[top : top + height, left : left + width]
+        if part.shape != chunk:
+            part = np.pad(part, [(0, height - part.shape[0]), (0, width - part.shape[1])])
+        number = (box[0].start + top) // height, (box[1].start + left) // width
+        yield number, np.ascontiguousarray(part, "<f4")

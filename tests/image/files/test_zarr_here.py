@@ -1,0 +1,157 @@
+"""zarr arrays read and written by the thread that asks: what zarr reads and writes, and no thread beside."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from zarr.codecs import GzipCodec
+
+from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, write_chunks
+
+VALUES = np.random.default_rng(0).integers(0, 4000, (3, 50, 70), dtype=np.uint16)
+KINDS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "gzip": {"compressors": GzipCodec()},
+    "plain": {"compressors": None},
+    "shards": {"chunks": (1, 8, 10), "shards": (1, 24, 40)},
+    "version 2": {"zarr_format": 2},
+    "across planes": {"chunks": (2, 50, 11)},
+}
+KEYS = [(1, slice(None), slice(None)), (2, slice(3, 41), slice(15, 16)), (slice(0, 3), 7, slice(60, 70)), (0, 0, 0)]
+
+
+@pytest.fixture(params=KINDS)
+def array(request: pytest.FixtureRequest, tmp_path: Path) -> zarr.Array[Any]:
+    options = {"chunks": (1, 16, 20)} | KINDS[request.param]
+    return zarr.create_array(tmp_path / "a.zarr", data=VALUES, **options)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_part_is_what_zarr_reads(array: zarr.Array[Any], key: tuple[int | slice, ...]) -> None:
+    here = ArrayHere(array)
+    assert (here.shape, here.dtype) == (VALUES.shape, VALUES.dtype)
+    found = np.asarray(here[key])
+    np.testing.assert_array_equal(found, VALUES[key])
+    assert found.shape == VALUES[key].shape
+
+
+def test_chunk_that_is_absent_is_the_fill_value(tmp_path: Path) -> None:
+    array = zarr.create_array(tmp_path / "a", shape=(4, 4), chunks=(2, 2), dtype="u1", fill_value=7)
+    array[:2] = 1
+    assert ArrayHere(array)[:, 0].tolist() == [1, 1, 7, 7]
+
+
+def test_reading_takes_place_in_the_thread_that_asks(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, read = set[str](), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
+    reader = threading.Thread(target=ArrayHere(array).__getitem__, args=((slice(None),) * 3,), name="asks")
+    reader.start()
+    reader.join()
+    assert threads <= {"asks"}
+    assert threads or "shard" in str(array.metadata)  # of which parts are read, by another call
+
+
+def test_thread_that_runs_a_loop_of_its_own_can_read(array: zarr.Array[Any]) -> None:
+    async def notebook() -> Any:
+        return ArrayHere(array)[1, 2:5, 3:9]
+
+    np.testing.assert_array_equal(asyncio.run(notebook()), VALUES[1, 2:5, 3:9])
+
+
+def test_several_threads_read_at_a_time(array: zarr.Array[Any]) -> None:
+    here, found = ArrayHere(array), dict[int, np.ndarray]()
+
+    def read(z: int) -> None:
+        for _ in range(20):
+            found[z] = np.asarray(here[z, :, :])
+
+    threads = [threading.Thread(target=read, args=(z,)) for z in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(np.stack([found[z] for z in range(3)]), VALUES)
+
+
+def test_damaged_chunk_raises_as_zarr_does(tmp_path: Path) -> None:
+    array = zarr.create_array(tmp_path / "a", data=VALUES, chunks=(1, 50, 70))
+    (tmp_path / "a" / "c" / "1" / "0" / "0").write_bytes(b"no chunk")
+    with pytest.raises(RuntimeError) as expected:
+        array[1]
+    with pytest.raises(RuntimeError) as caught:
+        ArrayHere(array)[1, :, :]
+    assert str(caught.value) == str(expected.value)
+
+
+def test_interrupt_leaves_no_work_behind(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zarr.storage.LocalStore, "get", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ArrayHere(array)[:, :, :]
+    np.testing.assert_array_equal(ArrayHere(array)[:, :, :], VALUES)
+
+
+@pytest.fixture
+def stains() -> np.ndarray:
+    return np.random.default_rng(1).random((2, 3, 50, 70), np.float32)
+
+
+def created(path: Path, shape: tuple[int, ...]) -> zarr.Array[Any]:
+    return zarr.create_array(
+        path, shape=shape, dtype="float32", chunks=(1, 1, 16, 32), compressors=CODEC, fill_value=0
+    ).with_config({"write_empty_chunks": True})
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def test_chunks_are_byte_for_byte_those_of_zarr(tmp_path: Path, stains: np.ndarray) -> None:
+    stains[1, 1] = 0
+    created(tmp_path / "zarr", stains.shape)[:] = stains
+    created(tmp_path / "ours", stains.shape)
+    for t, z in np.ndindex(2, 3):
+        for box in ((slice(0, 32), slice(0, 70)), (slice(32, 50), slice(0, 32)), (slice(32, 50), slice(32, 70))):
+            write_chunks(tmp_path / "ours", (16, 32), (t, z), box, stains[t, z][box])
+    assert files_of(tmp_path / "ours") == files_of(tmp_path / "zarr")
+
+
+def test_failed_write_leaves_the_former_chunk_and_no_other(
+    tmp_path: Path, stains: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created(tmp_path / "a", stains.shape)[:] = stains
+    before = files_of(tmp_path / "a")
+
+    def half(self: Path, content: bytes) -> None:
+        self.touch()
+        raise OSError(f"no room for {len(content)} bytes")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="no room"):
+        write_chunks(tmp_path / "a", (16, 32), (0, 0), (slice(0, 16), slice(0, 32)), stains[0, 1, :16, :32])
+    assert files_of(tmp_path / "a") == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "expected"),
+    [
+        (slice(0, 50), slice(0, 70), True),
+        (slice(16, 48), slice(32, 64), True),
+        (slice(48, 50), slice(64, 70), True),
+        (slice(1, 16), slice(0, 32), False),
+        (slice(0, 15), slice(0, 32), False),
+        (slice(0, 16), slice(0, 69), False),
+        (slice(0, 16), slice(31, 64), False),
+    ],
+)
+def test_box_is_made_of_chunks(rows: slice, columns: slice, expected: bool) -> None:
+    assert are_chunks((rows, columns), (16, 32), (50, 70)) is expected
