@@ -137,12 +137,11 @@ def _thread_pools() -> ThreadpoolController:
 def streams_of(device: torch.device) -> tuple[torch.cuda.Stream, torch.cuda.Stream] | None:
     """Return what a CUDA GPU scales on, and what it sends stains with, while it computes others; None for others.
 
-    They are the same for all, since memory that was used on one stream is kept for that stream. What they do comes
-    first: each of many small steps would else wait for a large one of the network.
+    They are the same for all, since memory that was used on one stream is kept for that stream.
     """
     if device.type != "cuda":
         return None
-    return torch.cuda.Stream(device, priority=-1), torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
+    return torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def free_memory(device: torch.device) -> float:
