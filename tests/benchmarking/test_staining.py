@@ -100,7 +100,8 @@ def test_a_stack_counts_for_each_of_its_planes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "device", "planes"), [(256, "cpu", 16), (1024, "cpu", 4), (8192, "cpu", 2), (8192, "meta", 16)]
+    ("side", "device", "planes"),
+    [(64, "cpu", 100), (512, "cpu", 32), (1024, "cpu", 8), (8192, "cpu", 2), (64, "meta", 100), (8192, "meta", 16)],
 )
 def test_a_stack_is_no_longer_than_a_processor_has_time_for(side: int, device: str, planes: int) -> None:
     plane = np.broadcast_to(np.uint8(0), (side, side))

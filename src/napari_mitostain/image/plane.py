@@ -32,12 +32,13 @@ Box = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Stack:
-    """Planes of one acquisition, read one at a time.
+    """Planes of one acquisition, each read when it is asked for.
 
     Attributes
     ----------
     data : array
-        NumPy, dask or zarr array; only the planes asked for are loaded.
+        NumPy, dask or zarr array, or what is indexed as one is, from several threads at a time; only the planes asked
+        for are loaded.
     axes : str
         One letter for each dimension, such as "TZYX"; holds Y and X once each.
     scale : mapping of str to float

@@ -119,18 +119,20 @@ def with_threads(function: Callable[[S], T], threads: int) -> Callable[[S], T]:
 
     `torch.set_num_threads` would change the number for all threads that are still to begin.
     """
+    openmp = _openmp()
 
     def limited(item: S) -> T:
         torch.get_num_threads()  # a thread that is new to torch gets its number here, and not after the next line
-        with _thread_pools().limit(limits=threads, user_api="openmp"):
+        with openmp.limit(limits=threads):
             return function(item)
 
     return limited
 
 
 @cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
+def _openmp() -> ThreadpoolController:
+    """Return what sets the number of OpenMP's threads; those of other libraries are one number for all threads."""
+    return ThreadpoolController().select(user_api="openmp")
 
 
 @cache

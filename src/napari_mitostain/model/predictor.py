@@ -124,15 +124,17 @@ class Predictor:
         most = max(window, _WHOLE) if is_quick else window
         return max(self.tile, *shape) if shape[0] * shape[1] <= most else self.tile
 
-    def planes_at_once(self, shape: tuple[int, int]) -> int:
-        """Return how many planes of a shape several threads are best given, one each: as many as memory takes.
+    def planes_at_once(self, shape: tuple[int, int], bytes_each: float = 0) -> int:
+        """Return how many planes of a shape, each read as so many bytes, threads are best given at a time.
 
-        Threads that share a plane wait for the slowest of them after every layer. OpenVINO shares a plane out better,
-        a GPU has threads of its own, and planes that are cut come tile by tile.
+        Threads that share a plane wait for the slowest of them after every layer, so they have one each, as far as
+        memory goes. OpenVINO shares a plane out better, a GPU has threads of its own, and planes that are cut come
+        tile by tile.
         """
         if self.device.type != "cpu" or self._openvino is not None or self.tile_for(shape) < max(shape):
             return 1
-        return max(1, min(torch.get_num_threads(), _MEMORY_HERE // (self._bytes_a_pixel * shape[0] * shape[1])))
+        room = int(_MEMORY_HERE / (self._bytes_a_pixel * shape[0] * shape[1] + bytes_each))
+        return max(1, min(torch.get_num_threads(), room))
 
     @property
     def _bytes_a_pixel(self) -> int:

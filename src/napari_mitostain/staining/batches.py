@@ -68,12 +68,12 @@ def parts(
     where several are small enough.
     """
     tiler, shape = PlaneTiler(predictor), resampled_shape(stack.plane_shape, zoom)
-    together = tiler.at_once(shape)
-    helpers = 0
-    if len(indices) > together:
-        a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
-        helpers = helping_threads(predictor.device, together * math.prod(stack.plane_shape) * a_pixel)
-    workers = min(len(indices), predictor.planes_at_once(shape))
+    together, threads = tiler.at_once(shape), torch.get_num_threads()
+    a_pixel = stack.data.dtype.itemsize if zoom == 1 else np.dtype(np.float64).itemsize * (1 + zoom**2)
+    bytes_each = math.prod(stack.plane_shape) * a_pixel
+    helpers = 0 if len(indices) <= together else helping_threads(predictor.device, together * bytes_each)
+    share = -(-threads // max(1, min(len(indices), predictor.planes_at_once(shape, bytes_each))))
+    workers = threads // share
 
     def stained(some: Sequence[PlaneIndex]) -> Iterator[Part]:
         return begun(stack, scaled_batches(stack, predictor, tiler, some, zoom, 0), tiler)
@@ -85,7 +85,7 @@ def parts(
         with closing(prefetched(scaled_batches(stack, predictor, tiler, indices, zoom, helpers))) as ahead:
             yield from one_behind(begun(stack, ahead, tiler))
     elif workers > 1:
-        with closing(concurrently(with_threads(alone, torch.get_num_threads() // workers), indices, workers)) as done:
+        with closing(concurrently(with_threads(alone, share), indices, workers)) as done:
             yield from chain.from_iterable(done)
     else:
         yield from stained(indices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import zarr
 from zarr.codecs import GzipCodec
 
+from napari_mitostain.image.files import zarr_here
 from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, write_chunks
 
 VALUES = np.random.default_rng(0).integers(0, 4000, (3, 50, 70), dtype=np.uint16)
@@ -50,7 +52,7 @@ def test_chunk_that_is_absent_is_the_fill_value(tmp_path: Path) -> None:
 def test_reading_takes_place_in_the_thread_that_asks(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     threads, read = set[str](), Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
-    reader = threading.Thread(target=ArrayHere(array).__getitem__, args=((slice(None),) * 3,), name="asks")
+    reader = threading.Thread(target=ArrayHere(array).__getitem__, args=((0, slice(30), slice(40)),), name="asks")
     reader.start()
     reader.join()
     assert threads <= {"asks"}
@@ -62,6 +64,33 @@ def test_thread_that_runs_a_loop_of_its_own_can_read(array: zarr.Array[Any]) -> 
         return ArrayHere(array)[1, 2:5, 3:9]
 
     np.testing.assert_array_equal(asyncio.run(notebook()), VALUES[1, 2:5, 3:9])
+
+
+def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(4 * 36 * 36).reshape(4, 36, 36)
+    here = ArrayHere(zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(1, 6, 6)))
+    threads, read = set[str](), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
+    me = {threading.current_thread().name}
+    for key, is_mine in [
+        ((0, slice(0, 24), slice(12, 36)), True),  # 4 by 4 chunks
+        ((0, slice(1, 25), slice(12, 36)), False),  # 5 by 4
+        ((0, slice(None), slice(None)), False),
+        ((3, slice(30, None), slice(-1, None)), True),
+    ]:
+        threads.clear()
+        np.testing.assert_array_equal(here[key], values[key])
+        assert (threads == me) is is_mine
+    assert here[0, 3:3, :].shape == (0, 36)
+
+
+def test_windows_is_left_to_zarr(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> Any:
+        raise AssertionError("each loop takes a port")
+
+    monkeypatch.setattr(zarr_here, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(asyncio, "Runner", refused)
+    np.testing.assert_array_equal(ArrayHere(array)[1, 2:5, 3:9], VALUES[1, 2:5, 3:9])
 
 
 def test_several_threads_read_at_a_time(array: zarr.Array[Any]) -> None:
@@ -96,8 +125,8 @@ def test_interrupt_leaves_no_work_behind(array: zarr.Array[Any], monkeypatch: py
     with monkeypatch.context() as patch:
         patch.setattr(zarr.storage.LocalStore, "get", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            ArrayHere(array)[:, :, :]
-    np.testing.assert_array_equal(ArrayHere(array)[:, :, :], VALUES)
+            ArrayHere(array)[0, :30, :40]  # 2 by 2 chunks
+    np.testing.assert_array_equal(ArrayHere(array)[0, :30, :40], VALUES[0, :30, :40])
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ takes, and lets all threads that read or write wait for one.
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import uuid
 from asyncio import Future
 from collections.abc import Callable, Iterator
@@ -28,31 +30,48 @@ Chunk = tuple[int, int]
 
 _LEVEL = 5
 
+_FEW = 16
+"""Chunks; more are sooner fetched and decoded by several threads."""
+
 CODEC = BloscCodec(typesize=4, cname="lz4", clevel=_LEVEL, shuffle="bitshuffle")
 """Four times as fast as zarr's own choice; stains, which are rounded (`Predictor.stained`), take as little room."""
 
 
 class ArrayHere:
-    """A zarr array that is read by the thread that asks for a part of it."""
+    """A zarr array of which few chunks are read by the thread that asks for them, and many by those of zarr."""
 
     def __init__(self, array: zarr.Array[Any]) -> None:
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
-        """Read a part, chunk after chunk."""
-        if _has_loop():
+        """Read a part."""
+        if self._chunks_of(key) > _FEW or not _can_run_a_loop():
             return self._array[key]
         with asyncio.Runner(loop_factory=_LoopHere) as runner:
             return runner.run(self._array.async_array.getitem(key))
 
+    def _chunks_of(self, key: tuple[int | slice, ...]) -> int:
+        """Return how many chunks a part lies in."""
+        spans = [
+            range(*each.indices(size)) if isinstance(each, slice) else (each,)
+            for each, size in zip(key, self.shape, strict=True)
+        ]
+        return math.prod(
+            span[-1] // chunk - span[0] // chunk + 1 if span else 0
+            for span, chunk in zip(spans, self._array.chunks, strict=True)
+        )
 
-def _has_loop() -> bool:
-    """Tell whether this thread runs an event loop, as that of a notebook does; it cannot run another."""
+
+def _can_run_a_loop() -> bool:
+    """Tell whether this thread may run an event loop, which costs Windows a port for minutes.
+
+    The thread of a notebook runs one already, and cannot run another.
+    """
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return os.name != "nt"
+    return False
 
 
 class _LoopHere(asyncio.SelectorEventLoop):
