@@ -84,6 +84,18 @@ def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, monkeypatch
     assert here[0, 3:3, :].shape == (0, 36)
 
 
+@pytest.mark.parametrize(("side", "is_mine"), [(1024, True), (1025, False)])
+def test_large_chunks_are_left_to_the_threads_of_zarr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, is_mine: bool
+) -> None:
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(2 * side, 2 * side), chunks=(side, side), dtype="float32")
+    array[:2] = array[-2:] = 5
+    threads, read = set[str](), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
+    assert ArrayHere(array)[:, :].sum() == 4 * 2 * side * 5  # of 16 MB, and a little more
+    assert (threads == {threading.current_thread().name}) is is_mine
+
+
 def test_windows_is_left_to_zarr(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> Any:
         raise AssertionError("each loop takes a port")

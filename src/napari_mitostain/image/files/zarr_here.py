@@ -1,4 +1,4 @@
-"""zarr arrays that are read and written by the thread that asks for it.
+"""zarr arrays of which the thread that asks for it reads and writes small parts.
 
 zarr passes each of its steps on to another thread and waits for it, which costs a small chunk several times what it
 takes, and lets all threads that read or write wait for one.
@@ -30,22 +30,23 @@ Chunk = tuple[int, int]
 
 _LEVEL = 5
 
-_FEW = 16
-"""Chunks; more are sooner fetched and decoded by several threads."""
+_FEW, _SMALL = 16, 2**24
+"""Chunks, and their bytes together; more are sooner fetched and decoded by several threads."""
 
 CODEC = BloscCodec(typesize=4, cname="lz4", clevel=_LEVEL, shuffle="bitshuffle")
 """Four times as fast as zarr's own choice; stains, which are rounded (`Predictor.stained`), take as little room."""
 
 
 class ArrayHere:
-    """A zarr array of which few chunks are read by the thread that asks for them, and many by those of zarr."""
+    """A zarr array; few chunks are read by the thread that asks for them, more or large ones by those of zarr."""
 
     def __init__(self, array: zarr.Array[Any]) -> None:
         self._array, self.shape, self.dtype = array, array.shape, array.dtype
+        self._most = min(_FEW, _SMALL // (math.prod(array.chunks) * array.dtype.itemsize))
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
         """Read a part."""
-        if self._chunks_of(key) > _FEW or not _can_run_a_loop():
+        if self._chunks_of(key) > self._most or not _can_run_a_loop():
             return self._array[key]
         with asyncio.Runner(loop_factory=_LoopHere) as runner:
             return runner.run(self._array.async_array.getitem(key))
