@@ -49,9 +49,15 @@ def test_chunk_that_is_absent_is_the_fill_value(tmp_path: Path) -> None:
     assert ArrayHere(array)[:, 0].tolist() == [1, 1, 7, 7]
 
 
-def test_reading_takes_place_in_the_thread_that_asks(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, read = set[str](), Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the threads that read whole files."""
+    names, read = set[str](), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (names.add(threading.current_thread().name), read(self))[1])
+    return names
+
+
+def test_reading_takes_place_in_the_thread_that_asks(array: zarr.Array[Any], threads: set[str]) -> None:
     reader = threading.Thread(target=ArrayHere(array).__getitem__, args=((0, slice(30), slice(40)),), name="asks")
     reader.start()
     reader.join()
@@ -66,11 +72,9 @@ def test_thread_that_runs_a_loop_of_its_own_can_read(array: zarr.Array[Any]) -> 
     np.testing.assert_array_equal(asyncio.run(notebook()), VALUES[1, 2:5, 3:9])
 
 
-def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, threads: set[str]) -> None:
     values = np.arange(4 * 36 * 36).reshape(4, 36, 36)
     here = ArrayHere(zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(1, 6, 6)))
-    threads, read = set[str](), Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
     me = {threading.current_thread().name}
     for key, is_mine in [
         ((0, slice(0, 24), slice(12, 36)), True),  # 4 by 4 chunks
@@ -86,12 +90,11 @@ def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize(("side", "is_mine"), [(1024, True), (1025, False)])
 def test_large_chunks_are_left_to_the_threads_of_zarr(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, is_mine: bool
+    tmp_path: Path, threads: set[str], side: int, is_mine: bool
 ) -> None:
     array = zarr.create_array(tmp_path / "a.zarr", shape=(2 * side, 2 * side), chunks=(side, side), dtype="float32")
     array[:2] = array[-2:] = 5
-    threads, read = set[str](), Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (threads.add(threading.current_thread().name), read(self))[1])
+    threads.clear()
     assert ArrayHere(array)[:, :].sum() == 4 * 2 * side * 5  # of 16 MB, and a little more
     assert (threads == {threading.current_thread().name}) is is_mine
 
