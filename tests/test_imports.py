@@ -99,9 +99,7 @@ def test_only_the_jobs_of_the_viewer_prefetching_and_the_crew_start_threads_or_p
     if file in ("_qt/jobs.py", "prefetching.py", "staining/crew.py"):
         return
     names = set(imported(FILES[file]))
-    if (
-        file == "image/files/zarr_here.py"
-    ):  # runs zarr's coroutines in its own thread, so that zarr does not need others
+    if file == "image/files/zarr_here.py":  # runs what zarr would in threads of its own
         names -= {"asyncio", "asyncio.Future"}
     assert not [name for name in names if name.startswith(THREADS)]
     assert not {name.rsplit(".", 1)[-1] for name in names} & THREAD_MAKERS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 from napari_mitostain.image.files.failures import writing
@@ -35,6 +36,23 @@ def discard(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def write_at_once(path: Path, content: bytes | bytearray) -> None:
+    """Write a file, which others may be writing too, so that it is never seen in parts; a power cut may lose it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there before stays.
+    """
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except BaseException:
+        discard(partial)
+        raise
 
 
 def atomic_write(path: Path, content: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
+from napari_mitostain.image.files.atomic import write_at_once
 from napari_mitostain.image.files.failures import writing
 from napari_mitostain.image.files.records import Completion, Record, digest, is_as_recorded
 from napari_mitostain.image.files.writer import StackWriter
@@ -96,10 +96,8 @@ class ResumableWriter:
         """
         stored = self._writer.write_box(self._like.stained_index(unit.plane), unit.box, values)
         record = Record(source, digest(stored), not values.any())
-        partial = self._records / f".{uuid.uuid4().hex}"
         with writing(self._writer.path):
-            partial.write_text(json.dumps(asdict(record)))
-            partial.replace(self._records / unit.name)
+            write_at_once(self._records / unit.name, json.dumps(asdict(record)).encode())
 
     def sweep(self) -> None:
         """Remove what a run has left that was killed just after it had completed the image."""

@@ -53,8 +53,9 @@ class ZarrWriter(StackWriter):
         )
 
     def _open(self) -> None:
-        """Open the array."""
+        """Open the array, to write to and to read from."""
         self._array = zarr.open_array(self._partial, path="0", mode="r+")
+        self._stored = ArrayHere(self._array)
 
     def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Write chunks of a plane."""
@@ -68,7 +69,7 @@ class ZarrWriter(StackWriter):
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read chunks of a plane."""
-        return np.asarray(ArrayHere(self._array)[*position, *box])
+        return np.asarray(self._stored[*position, *box])
 
     def _finish(self) -> None:
         """Do nothing: zarr writes chunks at once."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import uuid
 from asyncio import Future
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -22,18 +21,16 @@ from imagecodecs import blosc_encode
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from napari_mitostain.image.files.atomic import discard
+from napari_mitostain.image.files.atomic import write_at_once
 from napari_mitostain.image.plane import Box, PlaneIndex
 
 T = TypeVar("T")
 Chunk = tuple[int, int]
 
-_LEVEL = 5
-
 _FEW, _SMALL = 16, 2**24
 """Chunks, and their bytes together; more are sooner fetched and decoded by several threads."""
 
-CODEC = BloscCodec(typesize=4, cname="lz4", clevel=_LEVEL, shuffle="bitshuffle")
+CODEC = BloscCodec(typesize=4, cname="lz4", clevel=5, shuffle="bitshuffle")
 """Four times as fast as zarr's own choice; stains, which are rounded (`Predictor.stained`), take as little room."""
 
 
@@ -118,17 +115,19 @@ def write_chunks(array: Path, chunk: Chunk, position: PlaneIndex, box: Box, valu
     for number, part in _cut(values, chunk, box):
         file = array.joinpath("c", *map(str, (*position, *number)))
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
-        try:
-            partial.write_bytes(_compressed(part))
-            partial.replace(file)
-        except BaseException:
-            discard(partial)
-            raise
+        write_at_once(file, _compressed(part))
 
 
 def _compressed(numbers: Any) -> bytes | bytearray:
-    return blosc_encode(numbers, _LEVEL, compressor="lz4", shuffle="bitshuffle", typesize=4, numthreads=1)
+    """Compress as `CODEC` does, in this thread."""
+    return blosc_encode(
+        numbers,
+        CODEC.clevel,
+        compressor=CODEC.cname.value,
+        shuffle=CODEC.shuffle.value,
+        typesize=CODEC.typesize,
+        numthreads=1,
+    )
 
 
 def _cut(values: NDArray[np.float32], chunk: Chunk, box: Box) -> Iterator[tuple[tuple[int, int], NDArray[np.float32]]]:
