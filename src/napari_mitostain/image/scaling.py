@@ -137,11 +137,11 @@ def background(plane: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Average along rows, turn, and once more: a block of lines stays in the cache all the while."""
     width = background_width(sigma)
     for _ in range(2):
-        turned = np.empty(plane.shape[::-1], np.float32)
+        turned, room = np.empty(plane.shape[::-1], np.float32), np.empty((_LINES, plane.shape[1]), np.float32)
         for start in range(0, len(plane), _LINES):
             lines = plane[start : start + _LINES]
             for _ in range(3):
-                lines = uniform_filter1d(lines, width, mode="reflect")
+                lines = uniform_filter1d(lines, width, output=room[: len(lines)], mode="reflect")
             turned[:, start : start + _LINES] = lines.T
         plane = turned
     return plane

@@ -109,9 +109,7 @@ def are_finished(
         return each
 
     done = 0
-    with closing(
-        concurrently(is_finished, found, verifying_threads(bytes_held(unit.box for unit in units)))
-    ) as verdicts:
+    with closing(concurrently(is_finished, found, _verifiers(units))) as verdicts:
         for verdict in verdicts:
             if not isinstance(verdict, bool):
                 yield verdict
@@ -147,14 +145,17 @@ def _unfinished_planes(
         return writer.record(unit) is not None and writer.is_finished(unit, digest(stack.read(unit.plane)))
 
     left = []
-    with closing(
-        concurrently(is_finished, units, verifying_threads(bytes_held(unit.box for unit in units)))
-    ) as verdicts:
+    with closing(concurrently(is_finished, units, _verifiers(units))) as verdicts:
         for done, (unit, verdict) in enumerate(zip(units, verdicts, strict=True), start=1):
             if not verdict:
                 left.append(unit)
             yield Measured(done=done, total=len(units))
     return left
+
+
+def _verifiers(units: Sequence[Unit]) -> int:
+    """Return how many threads are to look at units; none helps with a single one."""
+    return verifying_threads(bytes_held(unit.box for unit in units)) if len(units) > 1 else 0
 
 
 def kept_notice(count: int, stack: Stack) -> Iterator[Notice]:

@@ -143,7 +143,7 @@ def test_truncated_png(tmp_path: Path, keep: float) -> None:
         read_stack(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("opener", ["tifffile.TiffFile.__init__", "PIL.Image.open", "zarr.open"])
+@pytest.mark.parametrize("opener", ["tifffile.TiffFile.__init__", "PIL.Image.open", "zarr.api.asynchronous.open"])
 def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: str) -> None:
     name = {"t": "a.tif", "P": "a.png", "z": "a.zarr"}[opener[0]]
     write_tiff(tmp_path / "a.tif", ARRAY)

@@ -150,6 +150,22 @@ def test_ome_zarr_is_valid(tmp_path: Path, provenance: Provenance, axes: str, sh
     assert "digitally predicted" in record["channel_name"]
 
 
+@pytest.mark.parametrize(("axes", "shape"), [("YX", (7, 9)), ("TZYX", (2, 3, 1100, 5))])
+def test_zarr_is_described_as_zarr_does(
+    tmp_path: Path, provenance: Provenance, axes: str, shape: tuple[int, ...]
+) -> None:
+    with open_writer(tmp_path / "a.zarr", Stack(np.zeros(shape), axes), provenance):
+        pass
+    ours = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    array = ours["0"]
+    assert isinstance(array, zarr.Array)
+    group = zarr.create_group(tmp_path / "b.zarr", attributes=ours.attrs.asdict())
+    options: Any = {"compressors": array.compressors, "dimension_names": list(axes.lower())}
+    group.create_array("0", shape=shape, dtype="float32", chunks=array.chunks, fill_value=0, **options)
+    for name in ("zarr.json", "0/zarr.json"):
+        assert (tmp_path / "a.zarr" / name).read_text() == (tmp_path / "b.zarr" / name).read_text()
+
+
 def test_zarr_chunks_are_parts_of_planes(tmp_path: Path, provenance: Provenance) -> None:
     with open_writer(tmp_path / "a.zarr", stack_of((2, 3, 1500, 9), "TZYX"), provenance):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import zarr
 from zarr.codecs import GzipCodec
 
-from napari_mitostain.image.files import zarr_here
+from napari_mitostain.image.files import Provenance, open_writer, read_stack, zarr_here
 from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, write_chunks
 
 VALUES = np.random.default_rng(0).integers(0, 4000, (3, 50, 70), dtype=np.uint16)
@@ -36,7 +37,7 @@ def array(request: pytest.FixtureRequest, tmp_path: Path) -> zarr.Array[Any]:
 
 @pytest.mark.parametrize("key", KEYS, ids=str)
 def test_part_is_what_zarr_reads(array: zarr.Array[Any], key: tuple[int | slice, ...]) -> None:
-    here = ArrayHere(array)
+    here = ArrayHere(array.async_array)
     assert (here.shape, here.dtype) == (VALUES.shape, VALUES.dtype)
     found = np.asarray(here[key])
     np.testing.assert_array_equal(found, VALUES[key])
@@ -46,7 +47,7 @@ def test_part_is_what_zarr_reads(array: zarr.Array[Any], key: tuple[int | slice,
 def test_chunk_that_is_absent_is_the_fill_value(tmp_path: Path) -> None:
     array = zarr.create_array(tmp_path / "a", shape=(4, 4), chunks=(2, 2), dtype="u1", fill_value=7)
     array[:2] = 1
-    assert ArrayHere(array)[:, 0].tolist() == [1, 1, 7, 7]
+    assert ArrayHere(array.async_array)[:, 0].tolist() == [1, 1, 7, 7]
 
 
 @pytest.fixture
@@ -57,24 +58,50 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
+@pytest.fixture
+def stain_of(array: zarr.Array[Any], tmp_path: Path, provenance: Provenance) -> Callable[[], np.ndarray]:
+    """Copies the first plane of a zarr array as a stain, and reads it back."""
+
+    def copied() -> np.ndarray:
+        stack = read_stack(tmp_path / "a.zarr")
+        with open_writer(tmp_path / "b.zarr", stack, provenance, overwrite=True) as writer:
+            writer.write((0,), stack.read((0,)))
+        return read_stack(tmp_path / "b.zarr").read((0,))
+
+    return copied
+
+
 def test_reading_takes_place_in_the_thread_that_asks(array: zarr.Array[Any], threads: set[str]) -> None:
-    reader = threading.Thread(target=ArrayHere(array).__getitem__, args=((0, slice(30), slice(40)),), name="asks")
+    reader = threading.Thread(
+        target=ArrayHere(array.async_array).__getitem__, args=((0, slice(30), slice(40)),), name="asks"
+    )
     reader.start()
     reader.join()
     assert threads <= {"asks"}
     assert threads or "shard" in str(array.metadata)  # of which parts are read, by another call
 
 
-def test_thread_that_runs_a_loop_of_its_own_can_read(array: zarr.Array[Any]) -> None:
-    async def notebook() -> Any:
-        return ArrayHere(array)[1, 2:5, 3:9]
+@pytest.mark.parametrize("kind", ["array", "version 2", "image"])
+def test_opening_takes_place_in_the_thread_that_asks(tmp_path: Path, threads: set[str], kind: str) -> None:
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2 if kind == "version 2" else 3)
+    group.create_array("0", data=VALUES)
+    level: Any = {"multiscales": [{"axes": ["z", "y", "x"], "datasets": [{"path": "0"}]}]}
+    group.attrs.update(level if kind == "version 2" else {"ome": level})
+    threads.clear()
+    assert read_stack(tmp_path / "a.zarr" / ("0" if kind == "array" else "")).shape == VALUES.shape
+    assert threads == {threading.current_thread().name}
 
-    np.testing.assert_array_equal(asyncio.run(notebook()), VALUES[1, 2:5, 3:9])
+
+def test_thread_that_runs_a_loop_of_its_own_can_read_and_write(stain_of: Callable[[], np.ndarray]) -> None:
+    async def notebook() -> np.ndarray:
+        return stain_of()
+
+    np.testing.assert_array_equal(asyncio.run(notebook()), stain_of())
 
 
 def test_many_chunks_are_left_to_the_threads_of_zarr(tmp_path: Path, threads: set[str]) -> None:
     values = np.arange(4 * 36 * 36).reshape(4, 36, 36)
-    here = ArrayHere(zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(1, 6, 6)))
+    here = ArrayHere(zarr.create_array(tmp_path / "a.zarr", data=values, chunks=(1, 6, 6)).async_array)
     me = {threading.current_thread().name}
     for key, is_mine in [
         ((0, slice(0, 24), slice(12, 36)), True),  # 4 by 4 chunks
@@ -95,21 +122,21 @@ def test_large_chunks_are_left_to_the_threads_of_zarr(
     array = zarr.create_array(tmp_path / "a.zarr", shape=(2 * side, 2 * side), chunks=(side, side), dtype="float32")
     array[:2] = array[-2:] = 5
     threads.clear()
-    assert ArrayHere(array)[:, :].sum() == 4 * 2 * side * 5  # of 16 MB, and a little more
+    assert ArrayHere(array.async_array)[:, :].sum() == 4 * 2 * side * 5  # of 16 MB, and a little more
     assert (threads == {threading.current_thread().name}) is is_mine
 
 
-def test_windows_is_left_to_zarr(array: zarr.Array[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_is_left_to_zarr(stain_of: Callable[[], np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> Any:
         raise AssertionError("each loop takes a port")
 
     monkeypatch.setattr(zarr_here, "os", SimpleNamespace(name="nt"))
     monkeypatch.setattr(asyncio, "Runner", refused)
-    np.testing.assert_array_equal(ArrayHere(array)[1, 2:5, 3:9], VALUES[1, 2:5, 3:9])
+    assert stain_of().any()
 
 
 def test_several_threads_read_at_a_time(array: zarr.Array[Any]) -> None:
-    here, found = ArrayHere(array), dict[int, np.ndarray]()
+    here, found = ArrayHere(array.async_array), dict[int, np.ndarray]()
 
     def read(z: int) -> None:
         for _ in range(20):
@@ -129,7 +156,7 @@ def test_damaged_chunk_raises_as_zarr_does(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as expected:
         array[1]
     with pytest.raises(RuntimeError) as caught:
-        ArrayHere(array)[1, :, :]
+        ArrayHere(array.async_array)[1, :, :]
     assert str(caught.value) == str(expected.value)
 
 
@@ -140,8 +167,8 @@ def test_interrupt_leaves_no_work_behind(array: zarr.Array[Any], monkeypatch: py
     with monkeypatch.context() as patch:
         patch.setattr(zarr.storage.LocalStore, "get", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            ArrayHere(array)[0, :30, :40]  # 2 by 2 chunks
-    np.testing.assert_array_equal(ArrayHere(array)[0, :30, :40], VALUES[0, :30, :40])
+            ArrayHere(array.async_array)[0, :30, :40]  # 2 by 2 chunks
+    np.testing.assert_array_equal(ArrayHere(array.async_array)[0, :30, :40], VALUES[0, :30, :40])
 
 
 @pytest.fixture

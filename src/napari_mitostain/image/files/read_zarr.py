@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import zarr
+from zarr import AsyncArray, AsyncGroup
+from zarr.api import asynchronous
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import known_axes
@@ -16,7 +16,7 @@ from napari_mitostain.image.files.failures import reading
 from napari_mitostain.image.files.formats import ZARR_MARKERS, is_zarr
 from napari_mitostain.image.files.lazy import FileArray
 from napari_mitostain.image.files.units import physical_scale
-from napari_mitostain.image.files.zarr_here import ArrayHere
+from napari_mitostain.image.files.zarr_here import ArrayHere, here
 from napari_mitostain.image.plane import AXES, UNITS, Stack, guess_axes
 
 _LETTER_OF = {"time": "T", "channel": "C"}
@@ -39,11 +39,16 @@ def read_zarr(path: Path) -> Stack:
     with reading(path):
         if not is_zarr(path):
             raise FileError(f"Expected a zarr folder with {' or '.join(ZARR_MARKERS)}, got {path}; copy it again.")
-        node = zarr.open(path, mode="r")
-        return _read_array(path, node) if isinstance(node, zarr.Array) else _read_image(path, node)
+        return here(_read(path))
 
 
-def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
+async def _read(path: Path) -> Stack:
+    version: Literal[2, 3] = 3 if (path / ZARR_MARKERS[0]).is_file() else 2
+    node = await asynchronous.open(store=path, mode="r", zarr_format=version)
+    return _read_array(path, node) if isinstance(node, AsyncArray) else await _read_image(path, node)
+
+
+def _read_array(path: Path, array: AsyncArray[Any]) -> Stack:
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     letters = _letters([{"name": name or ""} for name in names]) if isinstance(names, Sequence) else ""
     named = len(set(letters)) == array.ndim and set(letters) <= set(AXES)
@@ -52,12 +57,12 @@ def _read_array(path: Path, array: zarr.Array[Any]) -> Stack:
     )
 
 
-def _read_image(path: Path, group: zarr.Group) -> Stack:
-    group, attributes, others = _first_image(path, group)
+async def _read_image(path: Path, group: AsyncGroup) -> Stack:
+    group, attributes, others = await _first_image(path, group)
     multiscale = attributes["multiscales"][0]
     level = multiscale["datasets"][0]
-    array = group[level["path"]]
-    if not isinstance(array, zarr.Array):
+    array = await group.getitem(level["path"])
+    if not isinstance(array, AsyncArray):
         raise FileError(f"Expected an array {level['path']!r} in {path}, got a group; check the file or copy it again.")
     named = [{"name": axis} if isinstance(axis, str) else axis for axis in multiscale.get("axes", AXES.lower())]
     axes, dropped = known_axes(_letters(named), array.shape)
@@ -69,22 +74,25 @@ def _read_image(path: Path, group: zarr.Group) -> Stack:
     return Stack(FileArray(path, ArrayHere(array), dropped), axes, scale, path.name, _channels(attributes), others)
 
 
-def _first_image(path: Path, group: zarr.Group) -> tuple[zarr.Group, Mapping[str, Any], int]:
+async def _first_image(path: Path, group: AsyncGroup) -> tuple[AsyncGroup, Mapping[str, Any], int]:
     """Find the image in a group, or the first of the images that Bio-Formats numbers in it; and count the others."""
     for name in ("", "0"):
-        inner = group.get(name) if name else group
-        if isinstance(inner, zarr.Group):
+        inner = await group.get(name) if name else group
+        if isinstance(inner, AsyncGroup):
             attributes: Any = inner.attrs.get("ome", inner.attrs)
             if "multiscales" in attributes:
-                return inner, attributes, _count_from(group, 1) if name else 0
+                return inner, attributes, await _count_from(group, 1) if name else 0
     raise FileError(
         f"Expected an OME-Zarr image in {path}, got a group without one; choose an image or array inside it."
     )
 
 
-def _count_from(group: zarr.Group, first: int) -> int:
+async def _count_from(group: AsyncGroup, first: int) -> int:
     """Count the groups in a group that are numbered from here on."""
-    return sum(1 for _ in takewhile(lambda number: isinstance(group.get(str(number)), zarr.Group), count(first)))
+    found = 0
+    while isinstance(await group.get(str(first + found)), AsyncGroup):
+        found += 1
+    return found
 
 
 def _letters(axes: Sequence[Mapping[str, Any]]) -> str:

@@ -14,7 +14,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError
-from napari_mitostain.image.files.atomic import atomic_write
+from napari_mitostain.image.files.atomic import write_at_once
 from napari_mitostain.image.files.failures import reading, writing
 from napari_mitostain.image.files.writer import StackWriter
 from napari_mitostain.image.plane import Stack
@@ -94,7 +94,7 @@ class Completion:
         """
         with writing(path):
             _place(path).parent.mkdir(exist_ok=True)
-        atomic_write(_place(path), json.dumps(asdict(self)).encode())
+            write_at_once(_place(path), json.dumps(asdict(self)).encode())
 
 
 class CompleteImage:

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.buffer import Buffer
+from zarr.api import asynchronous
+from zarr.storage import MemoryStore
 
 from napari_mitostain.errors import FileError
 from napari_mitostain.image.files.axes import zarr_order
 from napari_mitostain.image.files.formats import is_zarr
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.image.files.writer import StackWriter
-from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, write_chunks
+from napari_mitostain.image.files.zarr_here import CODEC, ArrayHere, are_chunks, here, write_chunks
 from napari_mitostain.image.plane import UNITS, Box, PlaneIndex
 
 _TYPES = {"T": "time", "C": "channel"}
 _CHUNK = 1024
 """Side of a chunk in pixels: 4 MB before compression."""
+
+
+@lru_cache(maxsize=16)
+def _description(shape: tuple[int, ...], axes: str) -> bytes:
+    """Return how zarr describes an empty stain; it takes a millisecond, and files of a folder often share it."""
+    files = dict[str, Buffer]()
+    height, width = shape[-2:]
+    zarr.create_array(
+        MemoryStore(files),
+        shape=shape,
+        dtype="float32",
+        chunks=(*(1 for _ in shape[:-2]), min(height, _CHUNK), min(width, _CHUNK)),
+        compressors=CODEC,
+        fill_value=0,
+        dimension_names=list(axes.lower()),
+    )
+    return files["zarr.json"].to_bytes()
 
 
 class ZarrWriter(StackWriter):
@@ -29,7 +50,7 @@ class ZarrWriter(StackWriter):
     A chunk never spans planes, so a plane is written, whenever it comes, without reading others back.
     """
 
-    _array: zarr.Array[Any]
+    _array: ArrayHere
 
     _order = staticmethod(zarr_order)
 
@@ -40,22 +61,14 @@ class ZarrWriter(StackWriter):
 
     def _start(self, partial: Path, /) -> None:
         """Create the group, its description and the empty array."""
-        group = zarr.create_group(store=partial, zarr_format=3, overwrite=True, attributes=self._attributes())
-        height, width = self._shape[-2:]
-        group.create_array(
-            "0",
-            shape=self._shape,
-            dtype="float32",
-            chunks=(*(1 for _ in self._shape[:-2]), min(height, _CHUNK), min(width, _CHUNK)),
-            compressors=CODEC,
-            fill_value=0,
-            dimension_names=list(self._axes.lower()),
-        )
+        group = {"attributes": self._attributes(), "zarr_format": 3, "node_type": "group"}
+        (partial / "0").mkdir(parents=True)
+        (partial / "zarr.json").write_text(json.dumps(group, indent=2), encoding="ascii")
+        (partial / "0" / "zarr.json").write_bytes(_description(self._shape, self._axes))
 
     def _open(self) -> None:
         """Open the array, to write to and to read from."""
-        self._array = zarr.open_array(self._partial, path="0", mode="r+")
-        self._stored = ArrayHere(self._array)
+        self._array = ArrayHere(here(asynchronous.open_array(store=self._partial, path="0", mode="r+")))
 
     def _put(self, position: PlaneIndex, box: Box, values: NDArray[np.float32], /) -> NDArray[Any]:
         """Write chunks of a plane."""
@@ -63,13 +76,12 @@ class ZarrWriter(StackWriter):
         if are_chunks(box, (height, width), self._shape[-2:]):
             write_chunks(self._partial / "0", (height, width), position, box, values)
         else:
-            where: tuple[int | slice, ...] = (*position, *box)
-            self._array[where] = values
+            self._array[*position, *box] = values
         return values
 
     def _get(self, position: PlaneIndex, box: Box, /) -> NDArray[Any]:
         """Read chunks of a plane."""
-        return np.asarray(self._stored[*position, *box])
+        return np.asarray(self._array[*position, *box])
 
     def _finish(self) -> None:
         """Do nothing: zarr writes chunks at once."""

@@ -1,4 +1,4 @@
-"""zarr arrays of which the thread that asks for it reads and writes small parts.
+"""What zarr does, in the thread that asks for it.
 
 zarr passes each of its steps on to another thread and waits for it, which costs a small chunk several times what it
 takes, and lets all threads that read or write wait for one.
@@ -10,16 +10,17 @@ import asyncio
 import math
 import os
 from asyncio import Future
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import zarr
 from imagecodecs import blosc_encode
 from numpy.typing import NDArray
+from zarr import AsyncArray
 from zarr.codecs import BloscCodec
+from zarr.core.sync import sync
 
 from napari_mitostain.image.files.atomic import write_at_once
 from napari_mitostain.image.plane import Box, PlaneIndex
@@ -37,16 +38,18 @@ CODEC = BloscCodec(typesize=4, cname="lz4", clevel=5, shuffle="bitshuffle")
 class ArrayHere:
     """A zarr array; few chunks are read by the thread that asks for them, more or large ones by those of zarr."""
 
-    def __init__(self, array: zarr.Array[Any]) -> None:
-        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+    def __init__(self, array: AsyncArray[Any]) -> None:
+        self._array, self.shape, self.chunks, self.dtype = array, array.shape, array.chunks, array.dtype
         self._most = min(_FEW, _SMALL // (math.prod(array.chunks) * array.dtype.itemsize))
 
     def __getitem__(self, key: tuple[int | slice, ...]) -> Any:
         """Read a part."""
-        if self._chunks_of(key) > self._most or not _can_run_a_loop():
-            return self._array[key]
-        with asyncio.Runner(loop_factory=_LoopHere) as runner:
-            return runner.run(self._array.async_array.getitem(key))
+        read = here if self._chunks_of(key) <= self._most else sync
+        return read(self._array.getitem(key))
+
+    def __setitem__(self, key: tuple[int | slice, ...], values: NDArray[Any]) -> None:
+        """Write a part; what else is in its chunks is read first."""
+        sync(self._array.setitem(key, values))
 
     def _chunks_of(self, key: tuple[int | slice, ...]) -> int:
         """Return how many chunks a part lies in."""
@@ -56,8 +59,16 @@ class ArrayHere:
         ]
         return math.prod(
             span[-1] // chunk - span[0] // chunk + 1 if span else 0
-            for span, chunk in zip(spans, self._array.chunks, strict=True)
+            for span, chunk in zip(spans, self.chunks, strict=True)
         )
+
+
+def here(work: Coroutine[Any, Any, T]) -> T:
+    """Do what zarr's asynchronous functions are to do in this thread; where it may not run a loop, in that of zarr."""
+    if not _can_run_a_loop():
+        return sync(work)
+    with asyncio.Runner(loop_factory=_LoopHere) as runner:  # whose own `run` would print what is read, to itself
+        return runner.get_loop().run_until_complete(work)
 
 
 def _can_run_a_loop() -> bool:
