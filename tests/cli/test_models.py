@@ -68,6 +68,25 @@ def test_export_of_another_kind_is_refused(mitostain: Any, tmp_path: Path, model
     assert not (tmp_path / name).exists()
 
 
+def test_model_is_exported_as_a_package_and_imported_again(
+    mitostain: Any, tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "user_models", lambda: tmp_path / "own")
+    package = tmp_path / "given.zip"
+    done = mitostain("models", "export", model_file, package, "--format", "bioimageio")
+    assert (done.status, done.out) == (0, f"Exported to {package}, a bioimage.io package\n")
+    again = mitostain("models", "export", model_file, package, "--format", "bioimageio")
+    assert again.status == 2
+    assert "which exists; add --overwrite" in again.err
+    assert mitostain("models", "export", model_file, package, "--format", "bioimageio", "--overwrite").status == 0
+    assert mitostain("models", "import", package, "--name", "mine").out == "Imported as mine\n"
+    assert load_model("mine").sha256 == load_model(model_file).sha256
+    package.write_bytes(b"PK")
+    refused = mitostain("models", "import", package)
+    assert refused.status == 2
+    assert "Expected a package that mitostain has exported" in refused.err
+
+
 def test_export_onto_itself_is_refused(mitostain: Any, model_file: Path) -> None:
     before = model_file.read_bytes()
     assert mitostain("models", "export", model_file, model_file, "--overwrite").status == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 
 from napari_mitostain.cli.options import add_json, path
 from napari_mitostain.errors import ModelError
@@ -22,13 +24,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_json(showing)
     showing.set_defaults(run=run_show)
     importing = actions.add_parser("import", help="copy a model to your own, by whose name it then is chosen")
-    importing.add_argument("file", help="a .safetensors file with its .json card, or the folder of a run")
+    importing.add_argument(
+        "file",
+        help="a .safetensors file with its .json card, the folder of a run, or a bioimage.io package exported here",
+    )
     importing.add_argument("--name", help="by default that on its card")
     importing.set_defaults(run=run_import)
-    exporting = actions.add_parser("export", help="copy a model to a file, its card beside it")
+    exporting = actions.add_parser("export", help="copy a model to a file, for mitostain or for other programs")
     exporting.add_argument("model", help="an installed model's name, a .safetensors file, or the folder of a run")
-    exporting.add_argument("file", type=path, help="ends in .safetensors")
-    exporting.add_argument("--format", choices=["mitostain"], default="mitostain", help="safetensors and a JSON card")
+    exporting.add_argument("file", type=path, help="ends in .safetensors, a bioimage.io package in .zip")
+    exporting.add_argument(
+        "--format",
+        choices=["mitostain", "bioimageio"],
+        default="mitostain",
+        help="safetensors with a JSON card beside it (default), or a bioimage.io package",
+    )
     exporting.add_argument("--overwrite", action="store_true", help="replace files that exist")
     exporting.set_defaults(run=run_export)
     removing = actions.add_parser("remove", help="delete a model of your own")
@@ -65,16 +75,25 @@ def run_show(arguments: argparse.Namespace) -> None:
 
 def run_import(arguments: argparse.Namespace) -> None:
     """Copy a model to the user's own, and say by which name it is chosen."""
+    from napari_mitostain.model.bioimageio import unpacked
     from napari_mitostain.model.library import find_weights, install_model
     from napari_mitostain.model.loading import load_model
 
-    model = load_model(arguments.file)  # whose weights have to fit its card
-    name = install_model(find_weights(arguments.file), arguments.name or model.card.name)
+    package = Path(arguments.file)
+    with unpacked(package) if package.suffix == ".zip" else nullcontext(arguments.file) as source:
+        model = load_model(source)  # whose weights have to fit its card
+        name = install_model(find_weights(source), arguments.name or model.card.name)
     print(f"Imported as {name}")
 
 
 def run_export(arguments: argparse.Namespace) -> None:
     """Copy a model to a file, and say where it is."""
+    if arguments.format == "bioimageio":
+        from napari_mitostain.model.bioimageio import export_package
+
+        export_package(arguments.model, arguments.file, arguments.overwrite)
+        print(f"Exported to {arguments.file}, a bioimage.io package")
+        return
     from napari_mitostain.model.library import export_model
 
     export_model(arguments.model, arguments.file, arguments.overwrite)
