@@ -81,6 +81,8 @@ def test_model_is_exported_as_a_package_and_imported_again(
     assert mitostain("models", "export", model_file, package, "--format", "bioimageio", "--overwrite").status == 0
     assert mitostain("models", "import", package, "--name", "mine").out == "Imported as mine\n"
     assert load_model("mine").sha256 == load_model(model_file).sha256
+    assert "run mitostain models import" in mitostain("models", "show", package).err
+    assert "or --format bioimageio" in mitostain("models", "export", model_file, tmp_path / "other.zip").err
     package.write_bytes(b"PK")
     refused = mitostain("models", "import", package)
     assert refused.status == 2

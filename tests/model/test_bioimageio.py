@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,12 @@ import yaml
 
 from napari_mitostain.config import ScalingSettings, StainSettings
 from napari_mitostain.errors import FileError, ModelError
+from napari_mitostain.model import bioimageio
+from napari_mitostain.model import whole_network as whole_network_module
 from napari_mitostain.model.bioimageio import export_package, unpacked
+from napari_mitostain.model.bioimageio_description import description
+from napari_mitostain.model.card import Card
+from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.library import DEFAULT_MODEL, find_weights
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.model.whole_network import whole_network
@@ -62,6 +69,14 @@ def test_outliers_and_a_large_offset_are_dealt_with(
     np.testing.assert_allclose(
         run(network, plane[None, None].astype(np.float32))[0, 0], stain(plane, tiny_model, FLOAT32), atol=TOLERANCE
     )
+
+
+@pytest.mark.parametrize(("offset", "contrast"), [(1e4, 1.0), (1e6, 100.0), (3e4, 150.0)])
+def test_offset_costs_no_digits(
+    tiny_model: Model, network: torch.jit.ScriptModule, cells: np.ndarray, offset: float, contrast: float
+) -> None:
+    plane = (offset + contrast * (cells - cells.mean()) / cells.std()).astype(np.float32)
+    np.testing.assert_allclose(run(network, plane[None, None])[0, 0], stain(plane, tiny_model, FLOAT32), atol=TOLERANCE)
 
 
 def test_settings_of_the_card_are_in_the_network(tiny_model: Model, cells: np.ndarray) -> None:
@@ -131,6 +146,50 @@ def test_package_says_what_it_is(package: Path, tiny_model: Model) -> None:
     assert b"&id" not in files["rdf.yaml"]  # names within YAML, which some readers do not know
 
 
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("MIT", "MIT"),
+        ("GPL-3.0, from the training data of h9c2-omp25", "GPL-3.0"),
+        ("MIT-0", None),
+        ("MIT for the code, weights CC-BY-NC-4.0", None),
+        ("GPL-3.0, BSD-3-Clause, from the training data of mine", None),
+        ("", None),
+    ],
+)
+def test_no_licence_is_named_that_the_card_does_not(tiny_model: Model, licence: str, expected: str | None) -> None:
+    model = Model(replace(tiny_model.card, licence=licence), tiny_model.generator)
+    files = dict.fromkeys(("model.safetensors", "model.json", "network.pt", "brightfield.npy", "stain.npy"), b"")
+    assert description(model, files).get("license") == expected
+
+
+def test_package_does_not_tell_where_it_was_made(package: Path) -> None:
+    with zipfile.ZipFile(package) as content:
+        network = content.read("network.pt")
+    here = str(Path(whole_network_module.__file__).parent).encode()
+    with zipfile.ZipFile(io.BytesIO(network)) as inner:
+        assert not any(here in inner.read(name) for name in inner.namelist())
+
+
+def test_model_deeper_than_the_example_is_exported_too(
+    tmp_path: Path, random_generator: Callable[..., Generator]
+) -> None:
+    model = Model(Card("deep", "", 1, 9), random_generator(1, 9))
+    save_model(model, tmp_path / "deep.safetensors")
+    export_package(tmp_path / "deep.safetensors", tmp_path / "deep.zip")
+    with zipfile.ZipFile(tmp_path / "deep.zip") as content:
+        assert np.load(io.BytesIO(content.read("stain.npy"))).shape == (1, 1, 512, 512)
+
+
+def test_link_to_a_package_stays_one(package: Path) -> None:
+    link = package.with_name("link.zip")
+    link.symlink_to(package)
+    before = package.stat().st_ino
+    export_package(package.with_suffix(".safetensors"), link, overwrite=True)
+    assert link.is_symlink()
+    assert package.stat().st_ino != before
+
+
 def test_licence_is_named_where_the_format_knows_it(tmp_path: Path) -> None:
     export_package(DEFAULT_MODEL, tmp_path / "m.zip")
     with zipfile.ZipFile(tmp_path / "m.zip") as content:
@@ -156,23 +215,30 @@ def test_no_network_of_a_package_is_run_to_import_it(package: Path, monkeypatch:
         raise AssertionError("it would be unpickled")
 
     monkeypatch.setattr(torch.jit, "load", refused)
+    monkeypatch.setattr(torch, "load", refused)
     with unpacked(package) as weights:
         assert load_model(weights).card.name == "tiny"
 
 
-@pytest.mark.parametrize("kind", ["absent", "no zip", "of others", "cut off", "changed"])
-def test_other_packages_are_refused(package: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["absent", "no zip", "of others", "cut off", "changed", "too large", "no name"])
+def test_other_packages_are_refused(package: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = package.read_bytes()
     if kind == "absent":
         package.unlink()
     elif kind == "of others":
         with zipfile.ZipFile(package, "w") as other:
             other.writestr("rdf.yaml", "type: model")
+    elif kind == "too large":
+        monkeypatch.setattr(bioimageio, "_LARGEST", 1000)
+    elif kind == "no name":  # bytes that are said to be UTF-8 and are not
+        with zipfile.ZipFile(package, "w") as other:
+            other.writestr("é", "")
+        package.write_bytes(package.read_bytes().replace("é".encode(), b"\xff\xff"))
     else:
         middle = content.index(b"model.safetensors") + 1000
         changed = content[:middle] + bytes(1000) + content[middle + 1000 :]
         package.write_bytes({"no zip": b"PK", "cut off": content[: len(content) // 2], "changed": changed}[kind])
-    with pytest.raises(ModelError, match=r"^Expected a package .*, got .*; .*\.$"), unpacked(package):
+    with pytest.raises(ModelError, match=r"^Expected a package.*, got .*; .*\.$"), unpacked(package):
         pass
 
 
@@ -196,6 +262,15 @@ def test_disk_without_room_keeps_the_former_package(package: Path, monkeypatch: 
         export_package(package.with_suffix(".safetensors"), package, overwrite=True)
     assert package.read_bytes() == before
     assert {path.name for path in package.parent.iterdir()} == {"tiny.zip", "tiny.safetensors", "tiny.json"}
+
+
+def test_fault_inside_is_told_with_the_package_s_own_place(package: Path) -> None:
+    with zipfile.ZipFile(package, "w") as other:
+        other.writestr("model.safetensors", b"")
+        other.writestr("model.json", b"{}")
+    with pytest.raises(ModelError) as caught, unpacked(package) as weights:
+        load_model(weights)
+    assert str(package / "model.json") in str(caught.value)
 
 
 def test_making_it_warns_of_nothing(tiny_model: Model) -> None:

@@ -75,12 +75,12 @@ def run_show(arguments: argparse.Namespace) -> None:
 
 def run_import(arguments: argparse.Namespace) -> None:
     """Copy a model to the user's own, and say by which name it is chosen."""
-    from napari_mitostain.model.bioimageio import unpacked
+    from napari_mitostain.model.bioimageio import is_package, unpacked
     from napari_mitostain.model.library import find_weights, install_model
     from napari_mitostain.model.loading import load_model
 
     package = Path(arguments.file)
-    with unpacked(package) if package.suffix == ".zip" else nullcontext(arguments.file) as source:
+    with unpacked(package) if is_package(package) else nullcontext(arguments.file) as source:
         model = load_model(source)  # whose weights have to fit its card
         name = install_model(find_weights(source), arguments.name or model.card.name)
     print(f"Imported as {name}")

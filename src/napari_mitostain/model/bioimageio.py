@@ -5,16 +5,14 @@ The format is version 0.5 of the model description, https://github.com/bioimage-
 
 from __future__ import annotations
 
-import hashlib
 import io
-import re
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,27 +21,17 @@ from numpy.typing import NDArray
 
 from napari_mitostain.errors import FileError, ModelError, clause
 from napari_mitostain.image.files import atomic_write, read_stack, require_place
-from napari_mitostain.model.card import Card
-from napari_mitostain.model.library import MODEL_OF_RUN, find_weights
-from napari_mitostain.model.loading import Model, load_model
+from napari_mitostain.image.files.text import storable
+from napari_mitostain.model.bioimageio_description import OURS, description, readme
+from napari_mitostain.model.library import find_weights
+from napari_mitostain.model.loading import load_model
 from napari_mitostain.model.whole_network import whole_network
 
-_FORMAT = "0.5.3"
-"""Old enough for programs that are not of today."""
+_DAMAGED = zipfile.BadZipFile, zlib.error, lzma.LZMAError
 
-_OURS = MODEL_OF_RUN, str(Path(MODEL_OF_RUN).with_suffix(".json"))
-"""Weights and card, which we read again: what is in the network would have to be unpickled."""
+_LARGEST = 2**30
+"""Bytes of a file in a package; weights take a hundredth of it."""
 
-_LICENCES = ("GPL-3.0", "BSD-3-Clause", "MIT", "Apache-2.0", "CC-BY-4.0", "CC0-1.0")
-"""Identifiers of SPDX; the format has a place for no other text."""
-
-_CITED = [
-    {
-        "text": "A. Somani et al., Digital staining of mitochondria in label-free live-cell microscopy, "
-        "Bildverarbeitung für die Medizin 2021",
-        "doi": "10.1007/978-3-658-33198-6",
-    }
-]
 _EXAMPLE, _SIDE = Path(__file__).parents[1] / "samples" / "pair_brightfield.ome.tif", 256
 
 
@@ -70,24 +58,28 @@ def export_package(name: str | Path, path: Path, overwrite: bool = False) -> Non
         If the name is taken or ends otherwise, or the file cannot be written.
     """
     weights = find_weights(name)
-    if path.suffix != ".zip":
+    if not is_package(path):
         raise FileError(f"Expected a name ending in .zip, got {path.name}; choose such a name.")
-    require_place(path, overwrite)
+    path = require_place(path, overwrite)
     model = load_model(weights)
-    network = whole_network(model)
-    brightfield = read_stack(_EXAMPLE).read(())[:_SIDE, :_SIDE].astype(np.float32)[None, None]
+    network, brightfield = whole_network(model), _example(max(_SIDE, model.geometry.stride))
     with torch.inference_mode():
         stain = network(torch.from_numpy(brightfield)).numpy()
     files = {
-        "network.pt": network.save_to_buffer(),
+        "network.pt": _without_places(network.save_to_buffer()),
         "brightfield.npy": _npy(brightfield),
         "stain.npy": _npy(stain),
-        "README.md": _text(model.card).encode(),
-        _OURS[0]: weights.read_bytes(),
-        _OURS[1]: model.card.to_json().encode(),
+        "README.md": storable(readme(model.card)).encode(),
+        OURS[0]: weights.read_bytes(),
+        OURS[1]: model.card.to_json().encode(),
     }
-    description = yaml.safe_dump(_description(model, files), sort_keys=False, allow_unicode=True)
-    atomic_write(path, _zipped({"rdf.yaml": description.encode()} | files))
+    described = yaml.safe_dump(description(model, files), sort_keys=False, allow_unicode=True)
+    atomic_write(path, _zipped({"rdf.yaml": storable(described).encode()} | files, zipfile.ZIP_DEFLATED))
+
+
+def is_package(path: Path) -> bool:
+    """Tell by its name whether a file is a package."""
+    return path.suffix.lower() == ".zip"
 
 
 @contextmanager
@@ -104,89 +96,31 @@ def unpacked(path: Path) -> Iterator[Path]:
     ModelError
         If it is no package, or another program's.
     """
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+    if not path.is_file():
+        raise ModelError(f"Expected a package, got {path}, which does not exist; check the path.")
+    with TemporaryDirectory() as folder:
         try:
             with zipfile.ZipFile(path) as package:
-                for each in _OURS:
-                    (folder / each).write_bytes(package.read(each))
-        except (OSError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                for each in OURS:
+                    if package.getinfo(each).file_size > _LARGEST:
+                        raise ValueError(f"{each} of more than {_LARGEST >> 20} MB")
+                    Path(folder, each).write_bytes(package.read(each))
+        except (OSError, KeyError, ValueError, RuntimeError, EOFError, *_DAMAGED) as error:
             raise ModelError(
-                f"Expected a package that mitostain has exported, with {' and '.join(_OURS)} in it, got {path} "
+                f"Expected a package that mitostain has exported, with {' and '.join(OURS)} in it, got {path} "
                 f"({clause(error)}); export it again, or import a .safetensors file."
             ) from error
-        yield folder / _OURS[0]
+        try:
+            yield Path(folder, OURS[0])
+        except ModelError as error:  # about files that nobody else sees
+            raise ModelError(str(error).replace(folder, str(path))) from error
 
 
-def _description(model: Model, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return what the format asks to know."""
-    card = model.card
-    licence = next((known for known in _LICENCES if card.licence.startswith(known)), None)
-    return {
-        "type": "model",
-        "format_version": _FORMAT,
-        "name": f"Mitochondria from brightfield ({re.sub(r'[^A-Za-z0-9_+() -]', '_', card.name)[:64]})",
-        "description": f"{card.summary} {card.limits}".strip()[:512],
-        "authors": [{"name": "napari-mitostain"}],
-        "cite": _CITED,
-        **({"license": licence} if licence else {}),
-        "tags": ["mitochondria", "brightfield", "fluorescence-light-microscopy", "2d", "unet", "pytorch"],
-        "documentation": "README.md",
-        "attachments": [_file(name, files) for name in _OURS],
-        "inputs": [_tensor("brightfield", model, files)],
-        "outputs": [_tensor("stain", model, files)],
-        "weights": {
-            "torchscript": _file("network.pt", files) | {"pytorch_version": torch.__version__.partition("+")[0]}
-        },
-    }
-
-
-def _tensor(name: str, model: Model, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Describe what comes in, or what goes out: of the same size.
-
-    No halo is named. Readers of the format would mirror whole planes around it, and so change how they are scaled; and
-    tiles, of which each is scaled by itself, would meet hardly better.
-    """
-    is_input, pixel = name == "brightfield", model.card.pixel_size_um
-    scale = {"unit": "micrometer", "scale": pixel} if pixel else {}
-
-    def size(axis: str) -> dict[str, Any]:
-        least = {"min": model.geometry.stride, "step": 1}
-        return {"size": least if is_input else {"tensor_id": "brightfield", "axis_id": axis}}
-
-    return {
-        "id": name,
-        "description": "in the camera's own intensities" if is_input else "digitally predicted, relative intensity",
-        "axes": [
-            {"type": "batch"},
-            {"type": "channel", "channel_names": [name]},
-            *({"type": "space", "id": axis} | scale | size(axis) for axis in ("y", "x")),
-        ],
-        "data": {"type": "float32"} | ({} if is_input else {"range": [0.0, 1.0]}),
-        "test_tensor": _file(f"{name}.npy", files),
-    }
-
-
-def _file(name: str, files: Mapping[str, bytes]) -> dict[str, str]:
-    return {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest()}
-
-
-def _text(card: Card) -> str:
-    """Return what a user of another program has to know."""
-    return f"""# {card.name}
-
-Takes brightfield as the camera gives it: contrast, background and padding are the network's own work. They are those of
-the whole plane, so give it planes in one piece where memory allows.
-
-```
-{card.to_text()}
-```
-
-## Validation
-
-Stain planes whose fluorescence you have, and compare: `mitostain evaluate PREDICTED TARGET --brightfield B` scores them
-beside trivial baselines.
-"""
+def _example(side: int) -> NDArray[np.float32]:
+    """Return brightfield (1, 1, side, side)."""
+    plane = read_stack(_EXAMPLE).read(()).astype(np.float32)
+    more = [(0, max(0, side - length)) for length in plane.shape]
+    return np.pad(plane, more, mode="symmetric")[None, None, :side, :side]
 
 
 def _npy(values: NDArray[np.float32]) -> bytes:
@@ -195,9 +129,16 @@ def _npy(values: NDArray[np.float32]) -> bytes:
     return file.getvalue()
 
 
-def _zipped(files: Mapping[str, bytes]) -> bytes:
+def _without_places(network: bytes) -> bytes:
+    """Take out of TorchScript where on this machine its code lay, which tells who exported it."""
+    with zipfile.ZipFile(io.BytesIO(network)) as content:
+        names = [name for name in content.namelist() if not name.endswith(".debug_pkl")]
+        return _zipped({name: content.read(name) for name in names}, zipfile.ZIP_STORED)
+
+
+def _zipped(files: Mapping[str, bytes], compression: int) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+    with zipfile.ZipFile(file, "w", compression) as package:
         for name, content in files.items():
             package.writestr(name, content)
     return file.getvalue()

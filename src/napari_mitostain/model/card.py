@@ -106,6 +106,8 @@ class Card:
             require_whole("depth", card.depth, 1)
             if card.depth > _DEEPEST:
                 raise ValueError(f"a depth of {card.depth}")
+            if not isinstance(card.licence, str):
+                raise TypeError(f"a licence {card.licence!r}")
             if card.pixel_size_um is not None:
                 require_above_zero("pixel_size_um", card.pixel_size_um)
             card.to_text()  # a card that cannot be shown lacks something

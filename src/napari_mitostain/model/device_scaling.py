@@ -55,7 +55,7 @@ def travels_as_it_is(dtype: np.dtype[Any]) -> bool:
 
 
 def scale_planes(planes: Tensor, settings: ScalingSettings) -> tuple[Tensor, Tensor]:
-    """Scale planes as `scale_brightfield` does, on their device.
+    """Scale planes as `scale_brightfield` does, on their device; `whole_network` has the same in TorchScript.
 
     Parameters
     ----------

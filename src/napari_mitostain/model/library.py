@@ -57,6 +57,8 @@ def find_weights(name: str | Path) -> Path:
         raise ModelError(
             f"Expected a .safetensors model, got {path.name}, which is never unpickled; convert it to safetensors."
         )
+    if path.suffix.lower() == ".zip":
+        raise ModelError(f"Expected a model, got the package {path}; run mitostain models import {path} first.")
     if path.suffix == ".safetensors":
         if not path.is_file():
             raise ModelError(f"Expected a model file, got {path}, which does not exist; check the path.")
@@ -136,12 +138,12 @@ def export_model(name: str | Path, path: Path, overwrite: bool = False) -> None:
     weights = find_weights(name)
     card = _card_beside(weights)
     if path.suffix != ".safetensors":
-        raise FileError(f"Expected a name ending in .safetensors, got {path.name}; choose such a name.")
+        another = " or --format bioimageio" if path.suffix.lower() == ".zip" else ""
+        raise FileError(f"Expected a name ending in .safetensors, got {path.name}; choose such a name{another}.")
     require_apart(weights, path)
-    for each in (path, path.with_suffix(".json")):
-        require_place(each, overwrite)
-    atomic_write(path.with_suffix(".json"), card.to_json().encode())
-    atomic_write(path, _content(weights))
+    place, place_of_card = (require_place(each, overwrite) for each in (path, path.with_suffix(".json")))
+    atomic_write(place_of_card, card.to_json().encode())
+    atomic_write(place, _content(weights))
 
 
 def remove_model(name: str) -> Path:

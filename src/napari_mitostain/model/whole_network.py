@@ -40,7 +40,10 @@ def whole_network(model: Model) -> torch.jit.ScriptModule:
 
 
 class _WholeNetwork(nn.Module):
-    """Scales planes as `scale_brightfield` does, pads them to the generator's stride, and stains them."""
+    """Scales planes as `scale_brightfield` does, pads them to the generator's stride, and stains them.
+
+    `device_scaling.scale_planes` does the same with what TorchScript does not know: caches, NumPy, settings.
+    """
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -51,8 +54,8 @@ class _WholeNetwork(nn.Module):
         self.lowest, self.highest = OUTLIER_PERCENTILES
         self.reach, self.rough_sample, self.sample = OUTLIER_REACH, ROUGH_SAMPLE, SAMPLE
         self.rounding = torch.finfo(torch.float32).eps
-        example = torch.zeros(1, 1, 2 * stride, 2 * stride)
-        self.generator = torch.jit.trace(folded(model.generator), example)  # type: ignore[no-untyped-call]
+        generator = folded(model.generator).requires_grad_(False)
+        self.generator = torch.jit.trace(generator, torch.zeros(1, 1, stride, stride))  # type: ignore[no-untyped-call]
 
     def forward(self, brightfield: Tensor) -> Tensor:
         """Stain brightfield: (B, 1, Y, X) to (B, 1, Y, X)."""
@@ -69,6 +72,7 @@ class _WholeNetwork(nn.Module):
         reach = torch.where(reach > 0, reach, torch.inf)
         clipped = torch.minimum(torch.maximum(planes, low - reach), high + reach)
         rounding = self.rounding * clipped.abs().amax((1, 2), True)
+        clipped = clipped - low  # sums of a camera's offset would cost the digits that the contrast needs
         detail = clipped - self.background(clipped)
         low, high = self.percentiles(detail, self.sample, self.low, self.high)
         contrast = (high - low) / self.spread

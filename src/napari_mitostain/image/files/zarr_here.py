@@ -11,6 +11,7 @@ import math
 import os
 from asyncio import Future
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,7 +68,8 @@ def here(work: Coroutine[Any, Any, T]) -> T:
     """Do what zarr's asynchronous functions are to do in this thread; where it may not run a loop, in that of zarr."""
     if not _can_run_a_loop():
         return sync(work)
-    with asyncio.Runner(loop_factory=_LoopHere) as runner:  # whose own `run` would print what is read, to itself
+    with asyncio.Runner(loop_factory=_LoopHere) as runner:
+        # not `run`, which in the main thread sets and gets a signal handler: that formats the array it returns, twice
         return runner.get_loop().run_until_complete(work)
 
 
@@ -85,6 +87,10 @@ def _can_run_a_loop() -> bool:
 
 class _LoopHere(asyncio.SelectorEventLoop):
     """An event loop that does at once what it is to pass on to other threads."""
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # Ctrl-C has left it half made
+            super().__del__()
 
     def run_in_executor(self, _: object, function: Callable[..., T], *args: Any) -> Future[T]:  # type: ignore[override]
         future: Future[T] = self.create_future()
