@@ -6,7 +6,6 @@ import hashlib
 import io
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from napari_mitostain.model import bioimageio
 from napari_mitostain.model import whole_network as whole_network_module
 from napari_mitostain.model.bioimageio import export_package, unpacked
 from napari_mitostain.model.bioimageio_description import description
-from napari_mitostain.model.card import Card
-from napari_mitostain.model.generator import Generator
 from napari_mitostain.model.library import DEFAULT_MODEL, find_weights
 from napari_mitostain.model.loading import Model, load_model, save_model
 from napari_mitostain.model.whole_network import whole_network
@@ -171,14 +168,13 @@ def test_package_does_not_tell_where_it_was_made(package: Path) -> None:
         assert not any(here in inner.read(name) for name in inner.namelist())
 
 
-def test_model_deeper_than_the_example_is_exported_too(
-    tmp_path: Path, random_generator: Callable[..., Generator]
+def test_example_is_no_smaller_than_a_deep_model_needs(
+    package: Path, tiny_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Model(Card("deep", "", 1, 9), random_generator(1, 9))
-    save_model(model, tmp_path / "deep.safetensors")
-    export_package(tmp_path / "deep.safetensors", tmp_path / "deep.zip")
-    with zipfile.ZipFile(tmp_path / "deep.zip") as content:
-        assert np.load(io.BytesIO(content.read("stain.npy"))).shape == (1, 1, 512, 512)
+    monkeypatch.setattr(bioimageio, "_SIDE", tiny_model.geometry.stride - 1)
+    export_package(package.with_suffix(".safetensors"), package, overwrite=True)
+    with zipfile.ZipFile(package) as content:
+        assert np.load(io.BytesIO(content.read("stain.npy"))).shape == (1, 1, *2 * [tiny_model.geometry.stride])
 
 
 def test_link_to_a_package_stays_one(package: Path) -> None:
