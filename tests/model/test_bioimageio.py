@@ -36,6 +36,11 @@ def run(network: torch.jit.ScriptModule, planes: np.ndarray) -> np.ndarray:
         return np.asarray(network(torch.from_numpy(planes)))
 
 
+def inside(package: Path, name: str) -> bytes:
+    with zipfile.ZipFile(package) as content:
+        return content.read(name)
+
+
 @pytest.fixture
 def network(tiny_model: Model) -> torch.jit.ScriptModule:
     return whole_network(tiny_model)
@@ -161,10 +166,8 @@ def test_no_licence_is_named_that_the_card_does_not(tiny_model: Model, licence: 
 
 
 def test_package_does_not_tell_where_it_was_made(package: Path) -> None:
-    with zipfile.ZipFile(package) as content:
-        network = content.read("network.pt")
     here = str(Path(whole_network_module.__file__).parent).encode()
-    with zipfile.ZipFile(io.BytesIO(network)) as inner:
+    with zipfile.ZipFile(io.BytesIO(inside(package, "network.pt"))) as inner:
         assert not any(here in inner.read(name) for name in inner.namelist())
 
 
@@ -173,8 +176,7 @@ def test_example_is_no_smaller_than_a_deep_model_needs(
 ) -> None:
     monkeypatch.setattr(bioimageio, "_SIDE", tiny_model.geometry.stride - 1)
     export_package(package.with_suffix(".safetensors"), package, overwrite=True)
-    with zipfile.ZipFile(package) as content:
-        assert np.load(io.BytesIO(content.read("stain.npy"))).shape == (1, 1, *2 * [tiny_model.geometry.stride])
+    assert np.load(io.BytesIO(inside(package, "stain.npy"))).shape == (1, 1, *2 * [tiny_model.geometry.stride])
 
 
 def test_link_to_a_package_stays_one(package: Path) -> None:
@@ -188,15 +190,13 @@ def test_link_to_a_package_stays_one(package: Path) -> None:
 
 def test_licence_is_named_where_the_format_knows_it(tmp_path: Path) -> None:
     export_package(DEFAULT_MODEL, tmp_path / "m.zip")
-    with zipfile.ZipFile(tmp_path / "m.zip") as content:
-        assert yaml.safe_load(content.read("rdf.yaml"))["license"] == "GPL-3.0"
+    assert yaml.safe_load(inside(tmp_path / "m.zip", "rdf.yaml"))["license"] == "GPL-3.0"
 
 
 def test_model_without_a_pixel_size_is_exported_too(tiny_model: Model, tmp_path: Path) -> None:
     save_model(Model(replace(tiny_model.card, pixel_size_um=None), tiny_model.generator), tmp_path / "tiny.safetensors")
     export_package(tmp_path / "tiny.safetensors", tmp_path / "tiny.zip")
-    with zipfile.ZipFile(tmp_path / "tiny.zip") as content:
-        assert "scale" not in yaml.safe_load(content.read("rdf.yaml"))["inputs"][0]["axes"][2]
+    assert "scale" not in yaml.safe_load(inside(tmp_path / "tiny.zip", "rdf.yaml"))["inputs"][0]["axes"][2]
 
 
 def test_what_comes_back_is_the_same_model(package: Path) -> None:

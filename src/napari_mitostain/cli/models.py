@@ -75,8 +75,8 @@ def run_show(arguments: argparse.Namespace) -> None:
 
 def run_import(arguments: argparse.Namespace) -> None:
     """Copy a model to the user's own, and say by which name it is chosen."""
-    from napari_mitostain.model.bioimageio import is_package, unpacked
-    from napari_mitostain.model.library import find_weights, install_model
+    from napari_mitostain.model.bioimageio import unpacked
+    from napari_mitostain.model.library import find_weights, install_model, is_package
     from napari_mitostain.model.loading import load_model
 
     package = Path(arguments.file)
@@ -91,13 +91,13 @@ def run_export(arguments: argparse.Namespace) -> None:
     if arguments.format == "bioimageio":
         from napari_mitostain.model.bioimageio import export_package
 
-        export_package(arguments.model, arguments.file, arguments.overwrite)
-        print(f"Exported to {arguments.file}, a bioimage.io package")
-        return
-    from napari_mitostain.model.library import export_model
+        export, told = export_package, "a bioimage.io package"
+    else:
+        from napari_mitostain.model.library import export_model
 
-    export_model(arguments.model, arguments.file, arguments.overwrite)
-    print(f"Exported to {arguments.file}, its card beside it")
+        export, told = export_model, "its card beside it"
+    export(arguments.model, arguments.file, arguments.overwrite)
+    print(f"Exported to {arguments.file}, {told}")
 
 
 def run_remove(arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ from napari_mitostain.errors import FileError, ModelError, clause
 from napari_mitostain.image.files import atomic_write, read_stack, require_place
 from napari_mitostain.image.files.text import storable
 from napari_mitostain.model.bioimageio_description import OURS, description, readme
-from napari_mitostain.model.library import find_weights
+from napari_mitostain.model.library import find_weights, is_package, read_weights
 from napari_mitostain.model.loading import load_model
 from napari_mitostain.model.whole_network import whole_network
 
@@ -70,16 +70,11 @@ def export_package(name: str | Path, path: Path, overwrite: bool = False) -> Non
         "brightfield.npy": _npy(brightfield),
         "stain.npy": _npy(stain),
         "README.md": storable(readme(model.card)).encode(),
-        OURS[0]: weights.read_bytes(),
+        OURS[0]: read_weights(weights),
         OURS[1]: model.card.to_json().encode(),
     }
     described = yaml.safe_dump(description(model, files), sort_keys=False, allow_unicode=True)
     atomic_write(path, _zipped({"rdf.yaml": storable(described).encode()} | files, zipfile.ZIP_DEFLATED))
-
-
-def is_package(path: Path) -> bool:
-    """Tell by its name whether a file is a package."""
-    return path.suffix.lower() == ".zip"
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def find_weights(name: str | Path) -> Path:
         raise ModelError(
             f"Expected a .safetensors model, got {path.name}, which is never unpickled; convert it to safetensors."
         )
-    if path.suffix.lower() == ".zip":
+    if is_package(path):
         raise ModelError(f"Expected a model, got the package {path}; run mitostain models import {path} first.")
     if path.suffix == ".safetensors":
         if not path.is_file():
@@ -72,6 +72,11 @@ def find_weights(name: str | Path) -> Path:
         f"Expected a model among {', '.join(files) or 'none installed'}, got {str(name)!r}; choose one of them, "
         "a .safetensors file or the folder of a run that is complete."
     )
+
+
+def is_package(path: Path) -> bool:
+    """Tell by its name whether a file is a bioimage.io package."""
+    return path.suffix.lower() == ".zip"
 
 
 def install_model(weights: Path, name: str) -> str:
@@ -99,7 +104,7 @@ def install_model(weights: Path, name: str) -> str:
     from napari_mitostain.image.files import atomic_write  # loads SciPy, which lists of models do without
     from napari_mitostain.image.files.failures import writing
 
-    card, content = load_card(weights), _content(weights)
+    card, content = load_card(weights), read_weights(weights)
     folder = user_models()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,12 +143,12 @@ def export_model(name: str | Path, path: Path, overwrite: bool = False) -> None:
     weights = find_weights(name)
     card = _card_beside(weights)
     if path.suffix != ".safetensors":
-        another = " or --format bioimageio" if path.suffix.lower() == ".zip" else ""
+        another = " or --format bioimageio" if is_package(path) else ""
         raise FileError(f"Expected a name ending in .safetensors, got {path.name}; choose such a name{another}.")
     require_apart(weights, path)
     place, place_of_card = (require_place(each, overwrite) for each in (path, path.with_suffix(".json")))
     atomic_write(place_of_card, card.to_json().encode())
-    atomic_write(place, _content(weights))
+    atomic_write(place, read_weights(weights))
 
 
 def remove_model(name: str) -> Path:
@@ -173,7 +178,14 @@ def remove_model(name: str) -> Path:
     return path
 
 
-def _content(weights: Path) -> bytes:
+def read_weights(weights: Path) -> bytes:
+    """Return a file of weights as it is.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read.
+    """
     try:
         return weights.read_bytes()
     except OSError as error:
